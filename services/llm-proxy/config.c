@@ -75,7 +75,8 @@ static const struct config_option options_table[] = {
      .offset = offsetof(struct options, store_path),
      .doc = "Folder of what must outlive the process, on a local disk, one per process; made if it "
             "is missing. Without it what calls have used since the last second is lost if the "
-            "process is killed, and answers and streams are kept in memory only."},
+            "process is killed, and answers, streams and what models want back are kept in memory "
+            "only."},
     {.path     = "llm.job_output",
      .kind     = CONFIG_BOOL,
      .offset   = offsetof(struct options, job_output),

@@ -3,7 +3,6 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "base/process.h"
-#include "base/random.h"
 #include "llm-proxy/call/generations.h"
 #include "llm-proxy/client/llm_service.h"
 #include "llm-proxy/dialects/dialect.h"
@@ -12,6 +11,7 @@
 #include "llm-proxy/keys/provider_keys.h"
 #include "llm-proxy/measures.h"
 #include "llm-proxy/peers/peers.h"
+#include "llm-proxy/vault_shelf.h"
 #include "llm.pb-c.h"
 #include "peer.pb-c.h"
 #include "telemetry/telemetry.h"
@@ -153,8 +153,8 @@ static status open_answers(struct proxy *proxy, struct error *reterr)
 
 static status open_peers(struct proxy *proxy, struct error *reterr)
 {
-    const struct config_rpc *rpc       = &proxy->options.rpc;
-    proxy->vault                       = vault_new(random_u64());
+    const struct config_rpc *rpc = &proxy->options.rpc;
+    TRY(vault_shelf_open(proxy->answers, proxy->loop, &proxy->vault, reterr));
     const struct peers_options options = {
         .endpoints = proxy->options.peers,
         .wait_ms   = proxy->options.peer_wait_ms,

@@ -117,6 +117,16 @@ async function conversation(suite, other) {
     const second = await other.api.call('POST', '/v1/chat/completions', { model: 'gemini', messages, tools });
     assert.deepEqual([second.body.choices?.[0].message.content, second.headers.get('tutti-loss')], ['signed', null], round);
   }
+
+  // And it is on the disk of who has heard it first.
+  await other.proxy.stop();
+  await suite['llm-proxy'].kill();
+  await suite['llm-proxy'].start();
+  const kept = await suite.until('it is back', async () => {
+    const answer = await suite.api.call('POST', '/v1/chat/completions', { model: 'gemini', messages, tools });
+    return answer.status === 200 && answer;
+  });
+  assert.deepEqual([kept.body.choices[0].message.content, kept.headers.get('tutti-loss')], ['signed', null]);
 }
 
 // Limits of the providers' keys hold over both.
@@ -141,10 +151,9 @@ async function limitsOfKeys(suite, other) {
   assert.ok(granted >= 2 && granted <= most && whole.requests.length === granted, `${statuses} of ${most}`);
 }
 
-// The answer comes while the scheduler is away; the proxy dies with it, and the other one gets the job.
+// The answer comes while the scheduler is away; the proxy dies with it, and the other one, which is back, gets the job.
 async function jobOfTheDead(suite, other) {
   await suite.apply(ASKS);
-  await other.proxy.stop();
   const before = model.asked.length;
   const run = await suite.startRun('asks');
   await suite.until('the model is asked', () => model.open === 1);

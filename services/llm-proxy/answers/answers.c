@@ -12,8 +12,8 @@
 
 enum { MAP_SIZE_GIB = 8 };
 
-static const char *const table_names[TABLE_COUNT + 1] = {"meta",  "tail", "answers",
-                                                         "names", "ends", NULL};
+static const char *const table_names[TABLE_COUNT + 1] = {"meta", "tail",    "answers",     "names",
+                                                         "ends", "shelves", "shelf_order", NULL};
 
 /* --- life --------------------------------------------------------------------------------------
  */
@@ -38,6 +38,7 @@ static status open_store(const struct answers_options *options, struct answers *
 {
     struct store_options store = {.path = options->path, .tables = table_names};
     answers->total_max         = options->path ? ANSWERS_TOTAL_MAX : ANSWERS_MEMORY_MAX;
+    answers->has_shelves       = options->path != NULL;
     if (options->path) {
         if (mkdir(options->path, 0700) && errno != EEXIST) {
             return fail(reterr, STATUS_UNAVAILABLE, "%s: %m", options->path);
@@ -92,6 +93,7 @@ status answers_open(const struct answers_options *options, struct answers **ret_
     TRY(open_store(options, answers, reterr));
     TRY(read_replica(answers, reterr));
     TRY(answers_recover(answers, reterr));
+    TRY(shelf_recover(answers, reterr));
     TRY(start_thread(answers, reterr));
     *ret_answers = TAKE(answers);
     return STATUS_OK;
@@ -297,7 +299,7 @@ uint64_t answers_next_number(struct answers *answers)
     return number;
 }
 
-static void hand_over(struct answers *answers, struct writing *writing)
+void answers_hand_over(struct answers *answers, struct writing *writing)
 {
     answers->waiting++;
     (void)pthread_mutex_lock(&answers->mutex);
@@ -312,7 +314,7 @@ void answers_keep(struct answers *answers, Pb__KeptAnswer *answer, answers_done 
     struct writing *writing = writing_of(answers, answer);
     writing->done           = done;
     writing->context        = context;
-    hand_over(answers, writing);
+    answers_hand_over(answers, writing);
 }
 
 void answers_append(struct answers *answers, uint64_t stream, uint64_t piece,
@@ -329,7 +331,7 @@ void answers_append(struct answers *answers, uint64_t stream, uint64_t piece,
     uint8_t *packed         = (uint8_t *)buf_reserve(&writing->value, size);
     ASSERT(packed);
     buf_commit(&writing->value, pb__stream_piece__pack(written, packed));
-    hand_over(answers, writing);
+    answers_hand_over(answers, writing);
 }
 
 void answers_forget(struct answers *answers, uint64_t stream)
@@ -337,5 +339,5 @@ void answers_forget(struct answers *answers, uint64_t stream)
     struct writing *writing = mem_new(1, sizeof *writing);
     writing->kind           = WRITING_FORGET;
     writing->number         = stream;
-    hand_over(answers, writing);
+    answers_hand_over(answers, writing);
 }

@@ -4,6 +4,7 @@
 
 #include "base/map.h"
 #include "llm-proxy/answers/answers.h"
+#include "llm-proxy/answers/shelf.h"
 #include "store/store.h"
 
 #include <pthread.h>
@@ -14,6 +15,8 @@ enum {
     TABLE_ANSWERS, /* number (8 bytes) -> KeptAnswer */
     TABLE_NAMES,   /* name (32 bytes) -> number, expires_us, request */
     TABLE_ENDS,    /* expires_us, number -> bytes of the answer, name (32 bytes, or none) */
+    TABLE_SHELVES, /* these two: shelf.c */
+    TABLE_SHELF_ORDER,
     TABLE_COUNT,
 };
 
@@ -23,7 +26,7 @@ enum {
     NAME_ROW    = NUMBER_SIZE + NUMBER_SIZE + SHA256_SIZE, /* of a value */
 };
 
-enum writing_kind { WRITING_ANSWER, WRITING_PIECE, WRITING_FORGET };
+enum writing_kind { WRITING_ANSWER, WRITING_PIECE, WRITING_FORGET, WRITING_SHELF };
 
 /* What waits for the thread, and what it is done with. */
 struct writing {
@@ -32,6 +35,9 @@ struct writing {
     int64_t expires_us;
     bool has_name;
     uint8_t name[SHA256_SIZE], request[SHA256_SIZE];
+    enum shelf shelf; /* this and the next two: of WRITING_SHELF */
+    uint8_t key[SHELF_KEY_MAX];
+    size_t key_len;
     struct buf value; /* packed */
     answers_done *done;
     void *context;
@@ -51,6 +57,7 @@ struct answers {
     struct txn *reader; /* of the loop's thread, reset between two uses; NULL: not yet */
     char replica[ANSWERS_REPLICA_SIZE];
     uint64_t total_max; /* bytes of all answers */
+    bool has_shelves;
     uint64_t last_number;
     struct map *claims; /* name -> struct answers_claim */
     size_t waiting;
@@ -63,8 +70,9 @@ struct answers {
     bool is_stopping;
     struct writings to_do, done;
 
-    uint64_t used; /* bytes of all answers; the thread's */
-    bool is_full;  /* the disk was, at the last commit; likewise */
+    uint64_t used; /* bytes of all answers; the thread's, as the next */
+    uint64_t shelf_used[SHELF_COUNT];
+    bool is_full; /* the disk was, at the last commit; likewise */
 };
 
 /* The thread. */
@@ -84,8 +92,16 @@ void writings_add(struct writings *writings, struct writing *writing);
 /* An answer as it is to be written. */
 struct writing *writing_of(struct answers *answers, Pb__KeptAnswer *answer);
 
+/* Gives it to the thread. */
+void answers_hand_over(struct answers *answers, struct writing *writing);
+
 /* Ends the streams that the last process has left. */
 status answers_recover(struct answers *answers, struct error *reterr);
+
+/* shelf.c: what is there is counted; a row is put there, on the thread. */
+status shelf_recover(struct answers *answers, struct error *reterr);
+status shelf_apply(struct answers *answers, struct txn *txn, const struct writing *writing,
+                   struct error *reterr);
 
 /* Keys. */
 struct pair_key {

@@ -134,6 +134,7 @@ status writing_apply(struct answers *answers, struct txn *txn, struct writing *w
     switch (writing->kind) {
     case WRITING_ANSWER: return apply_answer(answers, txn, writing, reterr);
     case WRITING_FORGET: return forget_tail(txn, writing->number, reterr);
+    case WRITING_SHELF: return shelf_apply(answers, txn, writing, reterr);
     case WRITING_PIECE: break;
     }
     return txn_put(txn, TABLE_TAIL, pair_bytes(&key), bytes_from(buf_str(&writing->value)), reterr);
@@ -209,11 +210,14 @@ static void write_all(struct answers *answers, struct writings *writings)
 {
     struct error error = {};
     uint64_t used      = answers->used;
-    status code        = commit_all(answers, writings, &error);
+    uint64_t shelves[SHELF_COUNT];
+    memcpy(shelves, answers->shelf_used, sizeof shelves);
+    status code = commit_all(answers, writings, &error);
     if (code == STATUS_OK) {
         for (struct writing *at = writings->first; at; at = at->next) at->is_kept = true;
         return;
     }
+    memcpy(answers->shelf_used, shelves, sizeof shelves);
     answers->used    = used;
     answers->is_full = true;
     log_write(LOG_ERROR, "llm.answers_not_kept", LOG_STR("error.message", str_from(error.text)));

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "llm-proxy/vault/recall.h"
+#include "llm-proxy/vault/vault_row.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,49 +19,14 @@ struct peers_recall {
     char ids[PEERS_IDS_MAX][VAULT_ID_SIZE]; /* that are asked for */
 };
 
-static str text_of(ProtobufCBinaryData data)
-{
-    return (str){.ptr = (const char *)data.data, .len = data.len};
-}
-
-static enum vault_mark mark_of(uint32_t mark)
-{
-    return mark <= VAULT_MARK_1H ? (enum vault_mark)mark : VAULT_MARK_NONE;
-}
-
-static void take_row(const struct peers_recall *recall, const Pb__VaultRow *row)
-{
-    struct peers *peers = recall->round.peers;
-    struct vault_block blocks[VAULT_BLOCKS_MAX];
-    str id         = str_from(row->id);
-    str namespace  = buf_str(&recall->namespace);
-    int64_t now_ms = loop_now_ms(peers->loop);
-    bool is_sound  = vault_is_id(id) && row->n_blocks <= VAULT_BLOCKS_MAX && row->age_ms >= 0;
-    if (!is_sound || vault_get(peers->vault, namespace, id, now_ms)) return;
-    for (size_t i = 0; i < row->n_blocks; i++) {
-        const Pb__VaultBlock *block = row->blocks[i];
-        blocks[i]                   = (struct vault_block){.is_sealed = block->is_sealed,
-                                                           .is_early  = block->is_early,
-                                                           .text      = text_of(block->text),
-                                                           .signature = text_of(block->signature)};
-    }
-    const struct vault_entry entry = {.provider    = text_of(row->provider),
-                                      .model       = text_of(row->model),
-                                      .id          = text_of(row->upstream_id),
-                                      .signature   = text_of(row->signature),
-                                      .blocks      = blocks,
-                                      .block_count = (uint32_t)row->n_blocks,
-                                      .call_mark   = mark_of(row->call_mark),
-                                      .result_mark = mark_of(row->result_mark)};
-    vault_put(peers->vault, namespace, id, &entry, now_ms - row->age_ms);
-}
-
 static void on_said(struct round *round, struct peer *, const struct rpc_answer *answer)
 {
-    const Pb__PeerVault *vault = answer->message;
+    const struct peers_recall *recall = (const struct peers_recall *)round;
+    const Pb__PeerVault *vault        = answer->message;
     if (!vault) return;
     for (size_t i = 0; i < vault->n_rows; i++) {
-        take_row((struct peers_recall *)round, vault->rows[i]);
+        vault_row_take(round->peers->vault, buf_str(&recall->namespace), vault->rows[i],
+                       loop_now_ms(round->peers->loop));
     }
 }
 

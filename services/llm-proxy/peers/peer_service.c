@@ -2,6 +2,7 @@
 #include "llm-proxy/peers/peers_internal.h"
 
 #include "base/mem.h"
+#include "llm-proxy/vault/vault_row.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -70,47 +71,6 @@ static status handle_lookup(struct rpc_call *call, struct error *reterr)
 /* --- VaultGet ----------------------------------------------------------------------------------
  */
 
-static ProtobufCBinaryData data_of(str text)
-{
-    return (ProtobufCBinaryData){.data = (uint8_t *)(uintptr_t)text.ptr, .len = text.len};
-}
-
-/* NULL: no memory. */
-static Pb__VaultBlock **blocks_of(const struct vault_entry *entry, struct arena *arena)
-{
-    Pb__VaultBlock *items = arena_alloc(arena, (entry->block_count + 1) * sizeof *items);
-    Pb__VaultBlock **list = arena_alloc(arena, (entry->block_count + 1) * sizeof *list);
-    for (uint32_t i = 0; items && list && i < entry->block_count; i++) {
-        pb__vault_block__init(&items[i]);
-        items[i].is_sealed = entry->blocks[i].is_sealed;
-        items[i].is_early  = entry->blocks[i].is_early;
-        items[i].text      = data_of(entry->blocks[i].text);
-        items[i].signature = data_of(entry->blocks[i].signature);
-        list[i]            = &items[i];
-    }
-    return items ? list : NULL;
-}
-
-static Pb__VaultRow *row_of(const struct vault_entry *entry, str id, int64_t now_ms,
-                            struct arena *arena)
-{
-    Pb__VaultRow *row       = arena_alloc(arena, sizeof *row);
-    Pb__VaultBlock **blocks = blocks_of(entry, arena);
-    if (!row || !blocks) return NULL;
-    pb__vault_row__init(row);
-    row->id          = id.ptr;
-    row->provider    = data_of(entry->provider);
-    row->model       = data_of(entry->model);
-    row->upstream_id = data_of(entry->id);
-    row->signature   = data_of(entry->signature);
-    row->blocks      = blocks;
-    row->n_blocks    = entry->block_count;
-    row->call_mark   = entry->call_mark;
-    row->result_mark = entry->result_mark;
-    row->age_ms      = now_ms - entry->put_ms;
-    return row;
-}
-
 /* What does not fit stays away: for who asks it is as if it were gone. */
 static void on_vault_get(void *context)
 {
@@ -126,7 +86,7 @@ static void on_vault_get(void *context)
     for (size_t i = 0; found->rows && i < get->n_ids; i++) {
         str id                          = str_from(get->ids[i]);
         const struct vault_entry *entry = vault_get(vault, str_from(get->namespace_), id, now_ms);
-        Pb__VaultRow *row               = entry ? row_of(entry, id, now_ms, call->arena) : NULL;
+        Pb__VaultRow *row = entry ? vault_row_of(entry, id, now_ms, call->arena) : NULL;
         if (row) size += pb__vault_row__get_packed_size(row);
         if (row && size <= PEERS_ANSWER_MAX) found->rows[found->n_rows++] = row;
     }

@@ -28,14 +28,21 @@ struct vault {
     struct row *oldest, *newest;
     size_t bytes;
     uint64_t replica, last;
+    struct vault_keeper keeper; /* zeroed: none */
 };
 
-struct vault *vault_new(uint64_t replica)
+struct vault *vault_new(uint64_t replica, uint64_t last)
 {
     struct vault *vault = mem_new(1, sizeof *vault);
     vault->rows         = map_new(VAULT_ENTRIES_MAX);
     vault->replica      = replica & ((UINT64_C(1) << VAULT_REPLICA_BITS) - 1);
+    vault->last         = last;
     return vault;
+}
+
+void vault_keep_with(struct vault *vault, const struct vault_keeper *keeper)
+{
+    vault->keeper = *keeper;
 }
 
 static void forget(struct vault *vault, struct row *row)
@@ -134,6 +141,12 @@ static struct row *row_new(str namespace, str id, const struct vault_entry *entr
     return row;
 }
 
+static void tell(const struct vault *vault, const struct row *row)
+{
+    const struct vault_keeper *keeper = &vault->keeper;
+    if (keeper->put) keeper->put(row->namespace, row->key, &row->entry, keeper->context);
+}
+
 static bool is_expired(const struct row *row, int64_t now_ms)
 {
     return now_ms - row->entry.put_ms > (int64_t)VAULT_HOURS * HOUR_MS;
@@ -162,6 +175,7 @@ void vault_put(struct vault *vault, str namespace, str id, const struct vault_en
     if (!vault->oldest) vault->oldest = row;
     vault->newest = row;
     vault->bytes += row->size;
+    tell(vault, row);
 }
 
 /* --- out ---------------------------------------------------------------------------------------
@@ -187,11 +201,10 @@ void vault_note_mark(struct vault *vault, str namespace, str id, bool is_result,
 {
     struct row *row = find(vault, namespace, id, now_ms);
     if (!row) return;
-    if (is_result) {
-        row->entry.result_mark = mark;
-    } else {
-        row->entry.call_mark = mark;
-    }
+    enum vault_mark *kept = is_result ? &row->entry.result_mark : &row->entry.call_mark;
+    if (*kept == mark) return;
+    *kept = mark;
+    tell(vault, row);
 }
 
 size_t vault_count(const struct vault *vault)

@@ -7,10 +7,10 @@
  * the client under an id of ours, "tc-<replica>-<number>", by which its next request finds the rest
  * here (recall.h). Scribes write (scribe.h).
  *
- * In memory: VAULT_BYTES_MAX and VAULT_HOURS at most, the oldest go first. What is gone is gone: a
- * restarted llm-proxy has another replica id and knows nothing of its ids before. What another
- * llm-proxy has is brought here before it is looked for (peers.h). A namespace does not find what
- * another one has put in.
+ * In memory: VAULT_BYTES_MAX and VAULT_HOURS at most, the oldest go first. A keeper hears of all
+ * that is put in, and puts it in again after a restart (vault_shelf.h). What another llm-proxy has
+ * is brought here before it is looked for (peers.h). A namespace does not find what another one has
+ * put in.
  *
  * Threads: one loop.
  */
@@ -57,8 +57,18 @@ struct vault_entry {
     int64_t put_ms;                         /* set by vault_put() */
 };
 
-/** `replica`: VAULT_REPLICA_BITS random bits. Owned: vault_freep(). */
-struct vault *vault_new(uint64_t replica);
+/** `replica`: VAULT_REPLICA_BITS random bits; `last`: no number up to it is minted, so that none is
+ * minted twice under a replica that outlives the process. Owned: vault_freep(). */
+struct vault *vault_new(uint64_t replica, uint64_t last);
+
+/** Hears of what is put in, and of what changes of it. */
+struct vault_keeper {
+    void (*put)(str namespace, str id, const struct vault_entry *entry, void *context);
+    void *context;
+};
+
+/** From now on. Copied. */
+void vault_keep_with(struct vault *vault, const struct vault_keeper *keeper);
 void vault_freep(struct vault **vault);
 
 /** An id that nobody has had. */

@@ -64,7 +64,7 @@ static struct world *begin(bool is_there, int64_t wait_ms)
         const struct answers_options answers = {.loop              = world->loop,
                                                 .print_interrupted = print_interrupted};
         assert_int_equal(answers_open(&answers, &proxy->answers, NULL), STATUS_OK);
-        proxy->vault                       = vault_new((uint64_t)i + 1);
+        proxy->vault                       = vault_new((uint64_t)i + 1, 0);
         const struct peers_options options = {.endpoints = both,
                                               .wait_ms   = wait_ms,
                                               .loop      = world->loop,

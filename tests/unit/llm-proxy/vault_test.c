@@ -33,7 +33,7 @@ static const struct vault_entry *get(struct vault *vault, const char *namespace,
 
 static void test_ids(void **)
 {
-    struct vault *vault = vault_new(0xfeed'0123'4567'89ab);
+    struct vault *vault = vault_new(0xfeed'0123'4567'89ab, 0);
     char one[VAULT_ID_SIZE];
     char two[VAULT_ID_SIZE];
     vault_mint(vault, one);
@@ -60,7 +60,7 @@ static void test_ids(void **)
 
 static void test_namespaces_and_age(void **)
 {
-    struct vault *vault            = vault_new(1);
+    struct vault *vault            = vault_new(1, 0);
     const struct vault_block block = {.is_early = true, .text = s("hm"), .signature = s("sig")};
     const struct vault_entry entry = {.provider    = s("p"),
                                       .model       = s("m"),
@@ -93,7 +93,7 @@ static void test_namespaces_and_age(void **)
 static void test_bounds(void **)
 {
     enum { BIG = VAULT_ENTRY_BYTES_MAX - 64, COUNT = 40 };
-    struct vault *vault = vault_new(1);
+    struct vault *vault = vault_new(1, 0);
     char *text          = calloc(1, VAULT_ENTRY_BYTES_MAX + 1);
     char id[VAULT_ID_SIZE];
     assert_non_null(text);
@@ -134,7 +134,7 @@ struct world {
 static void begin(struct world *world, const char *provider)
 {
     *world       = (struct world){.printed = buf_init(TEXT_MAX), .ids = buf_init(TEXT_MAX)};
-    world->vault = vault_new(1);
+    world->vault = vault_new(1, 0);
     world->arena = arena_new(ARENA_MAX);
     assert_non_null(world->arena);
     world->scribe = scribe_new(world->vault, s("ns"), s(provider), s("m"));

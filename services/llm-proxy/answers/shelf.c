@@ -1,0 +1,173 @@
+#include "llm-proxy/answers/shelf.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "llm-proxy/answers/answers_internal.h"
+
+#include <string.h>
+
+/* [shelf][key] -> number, expires_us, row; [shelf][number] -> size of the row, key */
+enum { HEAD_SIZE = 2 * NUMBER_SIZE };
+
+struct shelf_key {
+    uint8_t raw[1 + SHELF_KEY_MAX];
+    size_t len;
+};
+
+static struct shelf_key key_of(enum shelf shelf, const void *key, size_t len)
+{
+    struct shelf_key made = {.len = 1 + len};
+    made.raw[0]           = (uint8_t)shelf;
+    memcpy(made.raw + 1, key, len);
+    return made;
+}
+
+static bytes key_bytes(const struct shelf_key *key)
+{
+    return (bytes){.ptr = key->raw, .len = key->len};
+}
+
+static struct shelf_key order_of(enum shelf shelf, uint64_t number)
+{
+    uint8_t raw[NUMBER_SIZE];
+    number_key(number, raw);
+    return key_of(shelf, raw, sizeof raw);
+}
+
+/* --- writing -----------------------------------------------------------------------------------
+ */
+
+void shelf_put(struct answers *answers, enum shelf shelf, bytes key, bytes row, int64_t expires_us)
+{
+    ASSERT(key.len <= SHELF_KEY_MAX && row.len > 0);
+    if (!answers->has_shelves) return;
+    struct writing *writing = mem_new(1, sizeof *writing);
+    uint8_t head[HEAD_SIZE];
+    writing->kind   = WRITING_SHELF;
+    writing->shelf  = shelf;
+    writing->number = answers_next_number(answers);
+    memcpy(writing->key, key.ptr, key.len);
+    writing->key_len = key.len;
+    number_key(writing->number, head);
+    number_key((uint64_t)expires_us, head + NUMBER_SIZE);
+    writing->value = buf_init(HEAD_SIZE + row.len);
+    bool is_put =
+        buf_put(&writing->value, head, sizeof head) && buf_put(&writing->value, row.ptr, row.len);
+    ASSERT(is_put);
+    answers_hand_over(answers, writing);
+}
+
+static status take_off(struct answers *answers, struct txn *txn, const struct shelf_key *key,
+                       struct error *reterr)
+{
+    bytes row   = {};
+    status code = txn_get(txn, TABLE_SHELVES, key_bytes(key), &row, NULL);
+    if (code == STATUS_NOT_FOUND) return STATUS_OK;
+    if (code != STATUS_OK || row.len < HEAD_SIZE) {
+        return fail(reterr, STATUS_DATA_LOSS, "a row of the store of answers cannot be read");
+    }
+    enum shelf shelf       = (enum shelf)key->raw[0];
+    struct shelf_key order = order_of(shelf, u64_from(row.ptr));
+    answers->shelf_used[shelf] -= row.len;
+    TRY(txn_delete(txn, TABLE_SHELF_ORDER, key_bytes(&order), reterr));
+    return txn_delete(txn, TABLE_SHELVES, key_bytes(key), reterr);
+}
+
+static bool is_over(struct txn *txn, const struct shelf_key *key, int64_t now_us)
+{
+    bytes row     = {};
+    bool is_there = txn_get(txn, TABLE_SHELVES, key_bytes(key), &row, NULL) == STATUS_OK &&
+                    row.len >= HEAD_SIZE;
+    return !is_there || u64_from((const uint8_t *)row.ptr + NUMBER_SIZE) <= (uint64_t)now_us;
+}
+
+/* The oldest go while there are too many, or their time is over. */
+static status sweep(struct answers *answers, struct txn *txn, enum shelf shelf,
+                    struct error *reterr)
+{
+    const uint8_t prefix[]                       = {(uint8_t)shelf};
+    const struct scan scan                       = {.prefix = {.ptr = prefix, .len = 1}};
+    CLEANUP(cursor_closep) struct cursor *cursor = NULL;
+    bytes at                                     = {};
+    bytes value                                  = {};
+    TRY(cursor_open(txn, TABLE_SHELF_ORDER, &scan, &cursor, reterr));
+    while (cursor_next(cursor, &at, &value, NULL) == STATUS_OK) {
+        if (value.len < NUMBER_SIZE || value.len > NUMBER_SIZE + SHELF_KEY_MAX) {
+            return fail(reterr, STATUS_DATA_LOSS, "the store of answers has a row of a wrong size");
+        }
+        struct shelf_key key =
+            key_of(shelf, (const uint8_t *)value.ptr + NUMBER_SIZE, value.len - NUMBER_SIZE);
+        bool is_much = answers->shelf_used[shelf] > SHELF_BYTES_MAX;
+        if (!is_much && !is_over(txn, &key, answers->unix_us())) return STATUS_OK;
+        answers->shelf_used[shelf] -= u64_from(value.ptr);
+        TRY(cursor_delete(cursor, reterr));
+        status code = txn_delete(txn, TABLE_SHELVES, key_bytes(&key), NULL);
+        if (code != STATUS_OK && code != STATUS_NOT_FOUND) {
+            return fail(reterr, code, "a row of the store of answers cannot be deleted");
+        }
+    }
+    return STATUS_OK;
+}
+
+status shelf_apply(struct answers *answers, struct txn *txn, const struct writing *writing,
+                   struct error *reterr)
+{
+    uint8_t value[NUMBER_SIZE + SHELF_KEY_MAX];
+    const struct shelf_key key   = key_of(writing->shelf, writing->key, writing->key_len);
+    const struct shelf_key order = order_of(writing->shelf, writing->number);
+    const bytes told             = {.ptr = value, .len = NUMBER_SIZE + writing->key_len};
+    number_key(writing->value.len, value);
+    memcpy(value + NUMBER_SIZE, writing->key, writing->key_len);
+    TRY(take_off(answers, txn, &key, reterr));
+    TRY(txn_put(txn, TABLE_SHELVES, key_bytes(&key), bytes_from(buf_str(&writing->value)), reterr));
+    TRY(txn_put(txn, TABLE_SHELF_ORDER, key_bytes(&order), told, reterr));
+    answers->shelf_used[writing->shelf] += writing->value.len;
+    return sweep(answers, txn, writing->shelf, reterr);
+}
+
+/* --- reading -----------------------------------------------------------------------------------
+ */
+
+status shelf_recover(struct answers *answers, struct error *reterr)
+{
+    CLEANUP(txn_abortp) struct txn *txn = NULL;
+    TRY(txn_begin_write(answers->store, &txn, reterr));
+    for (int shelf = 0; shelf < SHELF_COUNT; shelf++) {
+        const uint8_t prefix[]                       = {(uint8_t)shelf};
+        const struct scan scan                       = {.prefix = {.ptr = prefix, .len = 1}};
+        CLEANUP(cursor_closep) struct cursor *cursor = NULL;
+        bytes at                                     = {};
+        bytes value                                  = {};
+        TRY(cursor_open(txn, TABLE_SHELF_ORDER, &scan, &cursor, reterr));
+        while (cursor_next(cursor, &at, &value, NULL) == STATUS_OK) {
+            if (value.len >= NUMBER_SIZE) answers->shelf_used[shelf] += u64_from(value.ptr);
+        }
+        TRY(sweep(answers, txn, (enum shelf)shelf, reterr));
+    }
+    return txn_commit(TAKE(txn), reterr);
+}
+
+status shelf_each(struct answers *answers, enum shelf shelf, shelf_use *use, void *context,
+                  struct error *reterr)
+{
+    const uint8_t prefix[]                       = {(uint8_t)shelf};
+    const struct scan scan                       = {.prefix = {.ptr = prefix, .len = 1}};
+    CLEANUP(txn_abortp) struct txn *txn          = NULL;
+    CLEANUP(cursor_closep) struct cursor *cursor = NULL;
+    bytes at                                     = {};
+    bytes value                                  = {};
+    bytes row                                    = {};
+    TRY(txn_begin_read(answers->store, &txn, reterr));
+    TRY(cursor_open(txn, TABLE_SHELF_ORDER, &scan, &cursor, reterr));
+    while (cursor_next(cursor, &at, &value, NULL) == STATUS_OK) {
+        const uint8_t *key = (const uint8_t *)value.ptr + NUMBER_SIZE;
+        if (value.len < NUMBER_SIZE || value.len > NUMBER_SIZE + SHELF_KEY_MAX) continue;
+        struct shelf_key found = key_of(shelf, key, value.len - NUMBER_SIZE);
+        status code            = txn_get(txn, TABLE_SHELVES, key_bytes(&found), &row, NULL);
+        if (code != STATUS_OK || row.len < HEAD_SIZE) continue;
+        use((bytes){.ptr = key, .len = found.len - 1},
+            (bytes){.ptr = (const uint8_t *)row.ptr + HEAD_SIZE, .len = row.len - HEAD_SIZE},
+            context);
+    }
+    return STATUS_OK;
+}

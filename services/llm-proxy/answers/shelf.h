@@ -1,0 +1,32 @@
+/**
+ * shelf: what the store of answers keeps beside them, because it is good to have and nobody waits
+ * for it: a row under a key, the oldest go first.
+ *
+ * A row is on the disk a moment after it was put there: the thread that writes answers commits it
+ * with them. Without a folder nothing is kept here. A disk that is full keeps no rows.
+ *
+ * Threads: as answers.h.
+ */
+#ifndef LLM_PROXY_ANSWERS_SHELF_H
+#define LLM_PROXY_ANSWERS_SHELF_H
+
+#include "llm-proxy/answers/answers.h"
+
+enum shelf { SHELF_VAULT /* vault.h, by ids of calls */, SHELF_COUNT };
+
+enum {
+    SHELF_KEY_MAX   = 64,       /* bytes */
+    SHELF_BYTES_MAX = 64 << 20, /* of the rows of one shelf */
+};
+
+/** Puts a copy of `row` (not empty) there, in place of what `key` had. After `expires_us` (clock of
+ * answers_options) it may go. */
+void shelf_put(struct answers *answers, enum shelf shelf, bytes key, bytes row, int64_t expires_us);
+
+/** Reads all rows, in the order in which they were put there. After answers_open(), before the
+ * loop runs. Views of the store, for as long as `use` takes. Fails as the store does. */
+typedef void shelf_use(bytes key, bytes row, void *context);
+status shelf_each(struct answers *answers, enum shelf shelf, shelf_use *use, void *context,
+                  struct error *reterr);
+
+#endif

@@ -1,0 +1,176 @@
+/* What is kept beside the answers: rows under keys, over restarts; the oldest go first. */
+#include "llm-proxy/answers/shelf.h"
+
+#include "base/mem.h"
+#include "support/folder.h"
+
+#include "cmocka.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HOUR_US INT64_C(3'600'000'000)
+
+enum { TURNS_MAX = 20'000, ROW_MAX = 1 << 20 };
+
+static atomic_llong time_us = 1'000'000;
+
+static int64_t unix_us(void)
+{
+    return atomic_load(&time_us);
+}
+
+static void print_interrupted(Pb__LlmOperation, struct buf *)
+{
+}
+
+struct world {
+    struct folder folder;
+    struct loop *loop;
+    struct answers *answers;
+};
+
+static void begin(struct world *world)
+{
+    struct error error = {};
+    assert_int_equal(loop_new(NULL, &world->loop, NULL), STATUS_OK);
+    const struct answers_options options = {.path              = world->folder.path,
+                                            .loop              = world->loop,
+                                            .unix_us           = unix_us,
+                                            .print_interrupted = print_interrupted};
+    if (answers_open(&options, &world->answers, &error) != STATUS_OK) fail_msg("%s", error.text);
+}
+
+/* As a process that is killed once all is written. */
+static void restart(struct world *world)
+{
+    for (int i = 0; i < TURNS_MAX && answers_waiting(world->answers) > 0; i++) {
+        loop_turn(world->loop, 1);
+    }
+    assert_int_equal(answers_waiting(world->answers), 0);
+    answers_freep(&world->answers);
+    loop_freep(&world->loop);
+    atomic_fetch_add(&time_us, 1'000); /* no two processes in one millisecond */
+    begin(world);
+}
+
+static struct world world_new(void)
+{
+    struct world world = {.folder = folder_new()};
+    begin(&world);
+    return world;
+}
+
+static void world_done(struct world *world)
+{
+    answers_freep(&world->answers);
+    loop_freep(&world->loop);
+    folder_remove(&world->folder);
+}
+
+static void put(struct world *world, const char *key, const char *row, int64_t expires_us)
+{
+    shelf_put(world->answers, SHELF_VAULT, bytes_from(str_from(key)), bytes_from(str_from(row)),
+              expires_us);
+}
+
+static void say(bytes key, bytes row, void *context)
+{
+    struct buf *said = context;
+    size_t shown     = row.len < 16 ? row.len : 16;
+    (void)buf_printf(said, "%.*s=%.*s ", (int)key.len, (const char *)key.ptr, (int)shown,
+                     (const char *)row.ptr);
+}
+
+static void assert_rows(struct world *world, const char *expected)
+{
+    CLEANUP(buf_done) struct buf said = buf_init(1 << 16);
+    struct error error                = {};
+    if (shelf_each(world->answers, SHELF_VAULT, say, &said, &error) != STATUS_OK) {
+        fail_msg("%s", error.text);
+    }
+    assert_string_equal(said.len > 0 ? said.ptr : "", expected);
+}
+
+static void rows_are_there_after_a_restart(void **)
+{
+    struct world world = world_new();
+    assert_rows(&world, "");
+    put(&world, "a", "1", unix_us() + HOUR_US);
+    put(&world, "b", "2", unix_us() + HOUR_US);
+    put(&world, "a", "3", unix_us() + HOUR_US); /* in place of the first one, and younger */
+    restart(&world);
+    assert_rows(&world, "b=2 a=3 ");
+    put(&world, "c", "4", unix_us() + HOUR_US);
+    restart(&world);
+    assert_rows(&world, "b=2 a=3 c=4 ");
+    world_done(&world);
+}
+
+static void what_is_over_goes(void **)
+{
+    struct world world = world_new();
+    int64_t now_us     = unix_us();
+    put(&world, "a", "1", now_us + 2'000);
+    put(&world, "b", "2", now_us + HOUR_US);
+    restart(&world);
+    assert_rows(&world, "a=1 b=2 ");
+    atomic_fetch_add(&time_us, 2'000);
+    put(&world, "c", "3", now_us + HOUR_US); /* whoever comes sweeps */
+    restart(&world);
+    assert_rows(&world, "b=2 c=3 ");
+    atomic_fetch_add(&time_us, 2 * HOUR_US);
+    restart(&world);
+    assert_rows(&world, "");
+    world_done(&world);
+}
+
+static void the_oldest_go_when_there_are_too_many(void **)
+{
+    struct world world = world_new();
+    char *row          = mem_new(ROW_MAX, 1);
+    char key[16];
+    memset(row, 'x', ROW_MAX);
+    enum { COUNT = SHELF_BYTES_MAX / ROW_MAX + 2 };
+    for (int i = 0; i < COUNT; i++) {
+        (void)snprintf(key, sizeof key, "%d", i);
+        shelf_put(world.answers, SHELF_VAULT, bytes_from(str_from(key)),
+                  (bytes){.ptr = row, .len = ROW_MAX}, INT64_MAX);
+    }
+    restart(&world);
+    CLEANUP(buf_done) struct buf said = buf_init(1 << 16);
+    assert_int_equal(shelf_each(world.answers, SHELF_VAULT, say, &said, NULL), STATUS_OK);
+    assert_true(str_starts_with(buf_str(&said), str_from("3=xx")));
+    (void)snprintf(key, sizeof key, " %d=", COUNT - 1);
+    assert_non_null(strstr(said.ptr, key));
+    free(row);
+    world_done(&world);
+}
+
+static void without_a_folder_nothing_is_kept(void **)
+{
+    struct world world                   = {};
+    const struct answers_options options = {.print_interrupted = print_interrupted};
+    struct answers_options with_loop     = options;
+    assert_int_equal(loop_new(NULL, &world.loop, NULL), STATUS_OK);
+    with_loop.loop = world.loop;
+    assert_int_equal(answers_open(&with_loop, &world.answers, NULL), STATUS_OK);
+    put(&world, "a", "1", INT64_MAX);
+    assert_int_equal(answers_waiting(world.answers), 0);
+    assert_rows(&world, "");
+    answers_freep(&world.answers);
+    loop_freep(&world.loop);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rows_are_there_after_a_restart),
+        cmocka_unit_test(what_is_over_goes),
+        cmocka_unit_test(the_oldest_go_when_there_are_too_many),
+        cmocka_unit_test(without_a_folder_nothing_is_kept),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
