@@ -7,13 +7,14 @@ import { join } from 'node:path';
 import { Proof } from './support/proof.mjs';
 import { Missing } from './support/real/debian.mjs';
 import { Prometheus } from './support/real/prometheus.mjs';
+import { WordPress } from './support/real/wordpress.mjs';
 import { BIN } from './support/service.mjs';
 import { scenario } from './support/suite.mjs';
 
 const needs = ['scheduler', 'gateway', 'tool-adapter'];
 const actions = JSON.parse(execFileSync(join(BIN, 'tutti'), ['adapter', 'list', '--json'])).items.map((one) => ({ ...one, name: one.function.split(':')[0] }));
 
-const configOf = (connections) => ({ tools: { connections, egress: { private_networks: ['127.0.0.0/8'], http_hosts: ['127.0.0.1'] } } });
+const configOf = (world) => ({ limits: { breaker: { failures: 100 } }, secrets: world.secrets?.() ?? {}, tools: { connections: { [world.adapter]: world.connection() }, egress: { private_networks: ['127.0.0.0/8'], http_hosts: ['127.0.0.1'] } } });
 
 // All actions of an adapter at the real service.
 async function proves(suite, adapter, world) {
@@ -40,7 +41,7 @@ async function withReal(name, start, body) {
   }
   if (world instanceof Error) throw world;
   after(() => world.stop());
-  scenario(name, { needs, config: configOf({ [world.adapter]: world.connection() }), checkNeeds: false }, (suite) => body(suite, world));
+  scenario(name, { needs, config: configOf(world), checkNeeds: false }, (suite) => body(suite, world));
 }
 
 await withReal('Prometheus and its push gateway', () => Prometheus.start(), async (suite, world) => {
@@ -48,3 +49,11 @@ await withReal('Prometheus and its push gateway', () => Prometheus.start(), asyn
   await isRefused(suite, 'prometheus.query', { query: 'up{' }, /parse error: unexpected end of input/);
   await isRefused(suite, 'prometheus.push', { job: 'x', metrics: 'no metric at all' }, /text format parsing error|unexpected/);
 });
+
+if (process.env.TUTTI_LONG) {
+  await withReal('WordPress', () => WordPress.start(), async (suite, world) => {
+    await proves(suite, 'wordpress', world);
+    await isRefused(suite, 'wordpress.get_post', { id: 99 }, /Invalid post ID/);
+    await isRefused(suite, 'wordpress.upload_media', { body: { base64: 'PD9waHA=' }, name: 'a.php', mime: 'text/plain' }, /not allowed to upload this file type/);
+  });
+}

@@ -21,22 +21,28 @@ export class Prometheus {
 
   static async start() {
     const self = new Prometheus();
+    await self.#start().catch((error) => self.stop().then(() => Promise.reject(error)));
+    return self;
+  }
+
+  async #start() {
     const root = await unpacked('prometheus', 'prometheus-pushgateway');
     const bin = (name) => join(root, 'usr/bin', name);
-    self.folder = await mkdtemp(join(tmpdir(), 'tutti-prometheus-'));
+    this.folder = await mkdtemp(join(tmpdir(), 'tutti-prometheus-'));
     const port = await freePort([1]);
-    self.url = `http://127.0.0.1:${port}`;
-    self.pushes = `http://127.0.0.1:${port + 1}`;
-    await writeFile(join(self.folder, 'prometheus.yml'), settings(`127.0.0.1:${port + 1}`));
-    await writeFile(join(self.folder, 'rules.yml'), RULES);
-    self.children = await Promise.all([
-      Child.start(self.folder, 'pushgateway', [bin('prometheus-pushgateway'), `--web.listen-address=127.0.0.1:${port + 1}`], () => answers(`${self.pushes}/-/ready`)),
-      Child.start(self.folder, 'prometheus', [bin('prometheus'), '--config.file=prometheus.yml', '--storage.tsdb.path=data', `--web.listen-address=127.0.0.1:${port}`], () => answers(`${self.url}/-/ready`)),
+    this.url = `http://127.0.0.1:${port}`;
+    this.pushes = `http://127.0.0.1:${port + 1}`;
+    await writeFile(join(this.folder, 'prometheus.yml'), settings(`127.0.0.1:${port + 1}`));
+    await writeFile(join(this.folder, 'rules.yml'), RULES);
+    this.children = [];
+    const keep = (child) => this.children.push(child);
+    await Promise.all([
+      Child.start(this.folder, 'pushgateway', [bin('prometheus-pushgateway'), `--web.listen-address=127.0.0.1:${port + 1}`], () => answers(`${this.pushes}/-/ready`)).then(keep),
+      Child.start(this.folder, 'prometheus', [bin('prometheus'), '--config.file=prometheus.yml', '--storage.tsdb.path=data', `--web.listen-address=127.0.0.1:${port}`], () => answers(`${this.url}/-/ready`)).then(keep),
     ]);
-    self.passage = await Passage.start(self.pushes);
-    const ask = async (path) => (await (await fetch(self.url + path)).json()).data;
+    this.passage = await Passage.start(this.pushes);
+    const ask = async (path) => (await (await fetch(this.url + path)).json()).data;
     await until('it has seen its gateway, and an alert', async () => (await ask('/api/v1/query?query=up==1')).result.length > 0 && (await ask('/api/v1/alerts')).alerts.some(({ state }) => state === 'firing'), PATIENCE);
-    return self;
   }
 
   get store() { return this.passage; }
@@ -64,7 +70,7 @@ export class Prometheus {
   }
 
   connection() {
-    return { adapter: 'prometheus', allow_private: true, hosts: ['127.0.0.1'], config: { base_url: this.url, pushgateway: this.passage.url } };
+    return { adapter: 'prometheus', allow_private: true, hosts: ['127.0.0.1'], min_gap: { read: '0s', write: '0s' }, rate: '60000/min', burst: 1000, config: { base_url: this.url, pushgateway: this.passage.url } };
   }
 
   cases() {
