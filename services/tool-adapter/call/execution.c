@@ -289,6 +289,7 @@ static void send(struct execution *execution)
         .keep            = execution->request.keep,
         .progress        = execution->request.progress,
         .onlooker        = execution->request.onlooker,
+        .respondent      = execution->request.respondent,
         .validators      = execution->request.validators,
         .until_ms        = execution->request.until_ms,
         .is_under_way    = execution->is_under_way,

@@ -37,7 +37,8 @@ struct tool_call_request {
     bool is_asked;   /* as of struct once_case */
     bool settles;    /* nothing is to be done but to find out whether an earlier attempt did it */
     json checkpoint; /* of earlier attempts; JSON_INVALID: none */
-    const struct onlooker *onlooker; /* of the change; NULL: nobody looks on */
+    const struct onlooker *onlooker;     /* of the change; NULL: nobody looks on */
+    const struct respondent *respondent; /* of the change; NULL: nobody can be asked */
 };
 
 struct tool_call_result {

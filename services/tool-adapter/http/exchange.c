@@ -406,6 +406,7 @@ static status start_engine(struct exchange *exchange, struct error *reterr)
         .files           = request->files,
         .progress        = request->progress,
         .onlooker        = request->onlooker,
+        .respondent      = request->respondent,
         .total_ms      = left_ms < request->action->total_ms ? left_ms : request->action->total_ms,
         .answer_max    = request->action->manifest->answer_max,
         .allow_private = request->connection->allow_private,
