@@ -56,18 +56,25 @@ static uint64_t digits_value(const char *digits, size_t count, int *all)
 
 /* Rows, keys and entries pack ids all the time, so digits are checked while they are read. 13
  * digits are 65 bits: the one in the middle belongs to both halves. */
-void id_pack(str id, uint8_t ret_bytes[static ID_BYTES])
+bool id_try_pack(str id, uint8_t ret_bytes[static ID_BYTES])
 {
     enum { HALF = ID_LEN / 2 };
-    ASSERT(id.len == ID_LEN && digit_value(id.ptr[0]) <= TOP_DIGIT_MAX);
+    if (id.len != ID_LEN || digit_value(id.ptr[0]) > TOP_DIGIT_MAX) return false;
     int all       = 0;
     uint64_t high = digits_value(id.ptr, HALF, &all); /* 63 bits: the first digit has three */
     uint64_t low  = digits_value(id.ptr + HALF, HALF, &all); /* its 65th bit fell out */
-    ASSERT(all >= 0);
+    if (all < 0) return false;
     high = htobe64(high << 1 | (uint64_t)digit_value(id.ptr[HALF]) >> (BITS - 1));
     low  = htobe64(low);
     memcpy(ret_bytes, &high, sizeof high);
     memcpy(ret_bytes + sizeof high, &low, sizeof low);
+    return true;
+}
+
+void id_pack(str id, uint8_t ret_bytes[static ID_BYTES])
+{
+    bool is_packed = id_try_pack(id, ret_bytes);
+    ASSERT(is_packed);
 }
 
 bool id_is_valid(str text)

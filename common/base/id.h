@@ -38,6 +38,8 @@ int64_t id_unix_ms(str id);
 
 /** The 16 bytes of a valid id, which sort like its text; and back. */
 void id_pack(str id, uint8_t ret_bytes[static ID_BYTES]);
+/** Likewise of what may be none: false. */
+bool id_try_pack(str id, uint8_t ret_bytes[static ID_BYTES]);
 struct id id_unpack(const uint8_t packed[static ID_BYTES]);
 
 #endif

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "rpc/server_internal.h"
+#include "rpc/wire.h"
 
 #include <stdlib.h>
 
@@ -89,11 +90,39 @@ static size_t packed_size(const ProtobufCMessage *message)
     return message ? protobuf_c_message_get_packed_size(message) : 0;
 }
 
+enum { ON_STACK_MAX = 12 << 10 /* bytes; nearly every answer */ };
+
+/* The body of an answer, packed once if it is not large. */
+struct body {
+    const ProtobufCMessage *message; /* NULL: none */
+    size_t size;
+    bool is_packed;
+    uint8_t packed[ON_STACK_MAX];
+};
+
+static void body_begin(struct body *body, const ProtobufCMessage *message)
+{
+    body->message   = message;
+    body->size      = message ? wire_pack(message, body->packed, sizeof body->packed) : 0;
+    body->is_packed = body->size != WIRE_PACK_FULL;
+    if (!body->is_packed) body->size = packed_size(message);
+}
+
+static void body_write(const struct body *body, uint8_t *at)
+{
+    if (!body->is_packed) {
+        (void)protobuf_c_message_pack(body->message, at);
+    } else if (body->size > 0) {
+        memcpy(at, body->packed, body->size);
+    }
+}
+
 /* Under the mutex. False: it does not fit beside the others. */
 static bool append(struct batch *batch, uint64_t wire_id, uint16_t code, uint16_t flags,
-                   const ProtobufCMessage *metadata, const ProtobufCMessage *body, size_t body_size)
+                   const ProtobufCMessage *metadata, const struct body *body)
 {
     size_t metadata_size = packed_size(metadata);
+    size_t body_size     = body ? body->size : 0;
     size_t size          = FRAME_HEADER_SIZE + metadata_size + body_size;
     uint8_t *at          = message_extend(batch->reply, size, RPC_MESSAGE_SIZE_MAX);
     if (!at) return false;
@@ -109,7 +138,7 @@ static bool append(struct batch *batch, uint64_t wire_id, uint16_t code, uint16_
         at);
     at += FRAME_HEADER_SIZE;
     if (metadata) at += protobuf_c_message_pack(metadata, at);
-    if (body) (void)protobuf_c_message_pack(body, at);
+    if (body) body_write(body, at);
     return true;
 }
 
@@ -183,13 +212,14 @@ static void finish(struct slot *slot, bool is_last)
 }
 
 static void answer_with(struct slot *slot, uint16_t code, const Pb__CallError *error,
-                        const ProtobufCMessage *body, const struct rpc_kept_answer *kept)
+                        const ProtobufCMessage *message, const struct rpc_kept_answer *kept)
 {
+    struct body body;
     struct batch *batch = slot->batch;
     bool is_last        = false;
     bool fits           = true;
     uint16_t flags      = slot->call.is_replayed ? FRAME_FLAG_REPLAYED : 0;
-    size_t body_size    = kept ? kept->body.len : packed_size(body);
+    body_begin(&body, kept ? NULL : message);
     (void)pthread_mutex_lock(&batch->mutex);
     ASSERT(!slot->is_answered); /* one reply per call */
     slot->is_answered = true;
@@ -198,21 +228,22 @@ static void answer_with(struct slot *slot, uint16_t code, const Pb__CallError *e
         if (kept) {
             fits = append_kept(batch, slot->wire_id, flags, kept);
         } else {
-            fits = append(batch, slot->wire_id, code, flags, metadata, body, body_size);
+            fits = append(batch, slot->wire_id, code, flags, metadata, &body);
         }
         if (!fits) append_too_large(batch, slot->wire_id);
         is_last        = --batch->unanswered == 0;
         batch->is_sent = is_last;
     }
     (void)pthread_mutex_unlock(&batch->mutex);
-    observe(slot, kept ? (uint16_t)kept->code : code, body_size);
+    observe(slot, kept ? (uint16_t)kept->code : code, kept ? kept->body.len : body.size);
     finish(slot, is_last);
 }
 
 /* Packs the answer once, for the hook and for the wire. False: there is nobody to remember it. */
 static bool answer_remembered(struct slot *slot, uint16_t code, const Pb__CallError *error,
-                              const ProtobufCMessage *body)
+                              const ProtobufCMessage *message)
 {
+    struct body body;
     const struct rpc_hooks *hooks = &slot->batch->server->hooks;
     if (!hooks->remember || !slot->method || slot->method->contract->class != RPC_COMMIT) {
         return false;
@@ -220,15 +251,15 @@ static bool answer_remembered(struct slot *slot, uint16_t code, const Pb__CallEr
     if (slot->call.request_id.len == 0 || code == FRAME_CODE_MOVED) return false;
 
     size_t metadata_size = packed_size(error ? &error->base : NULL);
-    size_t body_size     = packed_size(body);
-    uint8_t *packed      = arena_alloc(slot->call.arena, metadata_size + body_size);
+    body_begin(&body, message);
+    uint8_t *packed = arena_alloc(slot->call.arena, metadata_size + body.size);
     if (!packed) return false;
     if (error) (void)protobuf_c_message_pack(&error->base, packed);
-    if (body) (void)protobuf_c_message_pack(body, packed + metadata_size);
+    body_write(&body, packed + metadata_size);
     struct rpc_kept_answer kept = {
         .code     = code,
         .metadata = {packed, metadata_size},
-        .body     = {packed + metadata_size, body_size},
+        .body     = {packed + metadata_size, body.size},
     };
     hooks->remember(&slot->call, &kept, hooks->context);
     answer_with(slot, code, NULL, NULL, &kept);
@@ -316,7 +347,7 @@ void batch_give_up(struct batch *batch, status code, const char *name, const cha
     for (unsigned i = 0; is_ours && i < batch->count; i++) {
         struct slot *slot = &batch->slots[i];
         if (slot->is_answered) continue;
-        if (!append(batch, slot->wire_id, (uint16_t)code, 0, &error.base, NULL, 0)) {
+        if (!append(batch, slot->wire_id, (uint16_t)code, 0, &error.base, NULL)) {
             append_too_large(batch, slot->wire_id);
         }
         if (code == STATUS_DEADLINE_EXCEEDED) {

@@ -3,7 +3,7 @@
  *
  * protobuf-c 1.4.1 recurses without limit, accepts invalid UTF-8 and strings with NUL in them
  * ("allow\0evil"), and grows hostile input 28-fold (measured). So the bytes are walked with the
- * descriptor first, and what is unpacked then may use only so much of an arena.
+ * descriptor first, and what is unpacked then may use only so much of an arena. And the way back.
  *
  * Threads: no state, any thread.
  */
@@ -33,5 +33,10 @@ status wire_check(const ProtobufCMessageDescriptor *type, bytes data, size_t *re
  * INVALID_ARGUMENT: as above, or it needs more memory than its size allows. */
 status wire_unpack(const ProtobufCMessageDescriptor *type, bytes data, struct arena *arena,
                    void **ret_message, struct error *reterr);
+
+/** Writes a message of proto3 as protobuf_c_message_pack() does, without asking for its size first.
+ * Returns the bytes that it takes; WIRE_PACK_FULL: more than `room`, and `out` holds a part. */
+#define WIRE_PACK_FULL SIZE_MAX
+size_t wire_pack(const ProtobufCMessage *message, uint8_t *out, size_t room);
 
 #endif

@@ -1,7 +1,9 @@
 /* call: resolves the function and hands `with` to its reader. */
+#include "schema/schema.h"
 #include "workflow/catalog.h"
 #include "workflow/secrets.h"
 #include "workflow/task_read.h"
+#include "json/json_text.h"
 
 static void call_read(struct reader *reader, json value, void *target)
 {
@@ -35,8 +37,16 @@ static void constant_set(struct reader *reader, struct call_body *call)
     const struct template *constant =
         call->with ? template_fold(reader, call->with, CALL_CONSTANT_MAX) : NULL;
     if (!constant) return;
-    call->with     = constant;
-    call->constant = constant->constant;
+    CLEANUP(buf_done) struct buf text = buf_init(CALL_CONSTANT_MAX);
+    if (!json_print(constant->constant, JSON_COMPACT, &text)) return;
+    const char *kept = arena_strdup(reader->arena, buf_str(&text));
+    if (!kept) return;
+    call->with          = constant;
+    call->constant      = constant->constant;
+    call->constant_text = (str){kept, text.len};
+    call->is_constant_fit =
+        !call->input_schema ||
+        schema_check(call->input_schema, call->constant, reader->scratch, NULL, NULL) == STATUS_OK;
 }
 
 static void with_read(struct reader *reader, json value, void *target)

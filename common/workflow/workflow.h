@@ -167,6 +167,8 @@ struct call_body {
     const char *queue;            /* "tools", "llm" */
     const struct template *with;  /* arguments; evaluated when the job is queued */
     json constant;                /* what `with` always yields, if that is small; frozen */
+    str constant_text;            /* the same as compact JSON */
+    bool is_constant_fit;         /* the same keeps to `input_schema` */
     bool has_default_retry;       /* a catalog function: the job default applies (E8) */
     bool is_turn;                 /* of an agent: the state of its conversation is what is asked */
     bool takes_input;             /* a tool of an agent: the task's input is the arguments */

@@ -58,8 +58,10 @@ static void complete(str placeholder, json stored, json *value)
 /* A schema's message may hold what it found. */
 static status check(struct scene *scene, json value, json *ret_error)
 {
-    json error     = json_invalid();
-    status checked = scene_check(scene, scene->task->call.input_schema, value, "with", &error);
+    const struct call_body *call = &scene->task->call;
+    json error                   = json_invalid();
+    if (call->is_constant_fit && json_same(value, call->constant)) return STATUS_OK;
+    status checked = scene_check(scene, call->input_schema, value, "with", &error);
     if (checked == STATUS_OK) return STATUS_OK;
     *ret_error = job_value_masked(scene->run, scene->env, scene->task, error);
     json_unref(error);

@@ -18,7 +18,7 @@ enum {
     ENTRY_RETRY = 150
 };
 
-enum { EVENT_VALUE_FIELD = 4, US_PER_MS = 1'000 };
+enum { EVENT_VALUE_FIELD = 4, US_PER_MS = 1'000, EVENT_SIZE_USUAL = 500 /* bytes */ };
 
 /* JournalEvent. What belongs to nearly every event comes first: reading looks from the front. */
 /* clang-format off */
@@ -203,6 +203,7 @@ static status events_put(struct wire_writer *writer, const struct run *run, stru
                          size_t count, struct error *reterr)
 {
     CLEANUP(buf_done) struct buf message = buf_init(ENTRY_MAX);
+    (void)buf_reserve(&message, EVENT_SIZE_USUAL); /* so that it does not grow by and by */
     for (size_t i = 0; i < count; i++) {
         struct event kept               = event_kept(run, &events[i]);
         CLEANUP(json_unrefp) json value = value_kept_new(&kept);

@@ -48,9 +48,8 @@ void job_index_remove(struct run *run, const struct id *job)
 
 struct activation *job_activation(const struct run *run, str job)
 {
-    if (!id_is_valid(job)) return NULL;
     uint8_t packed[ID_BYTES];
-    id_pack(job, packed);
+    if (!id_try_pack(job, packed)) return NULL;
     uint32_t at = job_position(run, packed);
     if (at == run->job_count || memcmp(run->jobs[at].id, packed, ID_BYTES) != 0) return NULL;
     return run_activation(run, run->jobs[at].activation);

@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "rpc/wire.h"
 
 #include <stdlib.h>
 
@@ -45,20 +46,27 @@ static void free_bytes(uint8_t **data)
     free(*data);
 }
 
-static status write_with(write_fn write, struct txn *txn, enum table table, bytes key,
-                         const ProtobufCMessage *message, struct error *reterr)
+/* Rows that do not fit the stack. */
+static status write_large(write_fn write, struct txn *txn, enum table table, bytes key,
+                          const ProtobufCMessage *message, struct error *reterr)
 {
     size_t size = protobuf_c_message_get_packed_size(message);
     if (size > RECORD_SIZE_MAX) {
         return fail(reterr, STATUS_INVALID_ARGUMENT, "table %s: a row of %zu bytes",
                     table_names[table], size);
     }
-    uint8_t on_stack[ON_STACK_MAX];
-    CLEANUP(free_bytes) uint8_t *on_heap = size > sizeof on_stack ? mem_new(size, 1) : NULL;
-
-    uint8_t *packed = on_heap ? on_heap : on_stack;
-    size_t written  = protobuf_c_message_pack(message, packed);
+    CLEANUP(free_bytes) uint8_t *packed = mem_new(size, 1);
+    size_t written                      = protobuf_c_message_pack(message, packed);
     ASSERT(written == size);
+    return write(txn, table, key, (bytes){packed, size}, reterr);
+}
+
+static status write_with(write_fn write, struct txn *txn, enum table table, bytes key,
+                         const ProtobufCMessage *message, struct error *reterr)
+{
+    uint8_t packed[ON_STACK_MAX];
+    size_t size = wire_pack(message, packed, sizeof packed);
+    if (size == WIRE_PACK_FULL) return write_large(write, txn, table, key, message, reterr);
     return write(txn, table, key, (bytes){packed, size}, reterr);
 }
 

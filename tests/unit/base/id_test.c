@@ -68,7 +68,11 @@ static void test_invalid(void **state)
         "0000000000000000000000000a",
         "0000000000000000000000000-",
     };
-    for (size_t i = 0; i < ARRAY_LEN(texts); i++) assert_false(id_is_valid(str_from(texts[i])));
+    uint8_t packed[ID_BYTES];
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        assert_false(id_is_valid(str_from(texts[i])));
+        assert_false(id_try_pack(str_from(texts[i]), packed));
+    }
     char with_nul[ID_LEN] = {};
     assert_false(id_is_valid((str){.ptr = with_nul, .len = ID_LEN}));
 }

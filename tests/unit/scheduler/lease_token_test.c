@@ -41,6 +41,23 @@ static void test_every_bit_counts(void **)
     assert_true(lease_verify(bytes_of(&token), &key, &read));
 }
 
+static void test_what_was_signed_here_is_known_again(void **)
+{
+    const struct lease signed_lease = make_lease();
+    const struct lease_token token  = lease_sign(&signed_lease, &key);
+    const struct lease_token none   = {};
+    struct lease_token given        = token;
+    assert_true(lease_is_signed(&token, 7, bytes_of(&given)));
+    assert_false(lease_is_signed(&token, 8, bytes_of(&given)));
+    assert_false(lease_is_signed(&token, 7, (bytes){given.data, sizeof given.data - 1}));
+    assert_false(lease_is_signed(&none, 0, bytes_of(&none)));
+    for (size_t bit = 0; bit < 8 * sizeof given.data; bit++) {
+        given.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        assert_false(lease_is_signed(&token, 7, bytes_of(&given)));
+        given.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
+    }
+}
+
 static void test_other_sizes_are_none(void **)
 {
     const struct lease signed_lease      = make_lease();
@@ -59,6 +76,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_token_says_what_was_signed),
         cmocka_unit_test(test_every_bit_counts),
+        cmocka_unit_test(test_what_was_signed_here_is_known_again),
         cmocka_unit_test(test_other_sizes_are_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,6 +23,7 @@
 #include "scheduler/engine/breakers/targets.h"
 #include "scheduler/engine/budgets/funding.h"
 #include "scheduler/engine/heap.h"
+#include "scheduler/engine/jobs/lease_token.h"
 #include "scheduler/engine/jobs/worker.h"
 #include "scheduler/engine/limits/limit.h"
 #include "scheduler/engine/queues/line.h"
@@ -95,9 +96,10 @@ struct open_job {
     uint32_t lease_ms;
     int64_t leased_us;
     int64_t lease_expires_us;
-    int64_t attempt_ends_us; /* 0: no limit; no heartbeat extends it */
-    struct worker *holder;   /* counts it as busy; NULL: not known */
-    uint64_t instance;       /* the holder's process; 0: not known */
+    int64_t attempt_ends_us;  /* 0: no limit; no heartbeat extends it */
+    struct worker *holder;    /* counts it as busy; NULL: not known */
+    uint64_t instance;        /* the holder's process; 0: not known */
+    struct lease_token token; /* of its newest lease, if this process has given it */
 
     /* So that a job that is scheduled, leased and over in memory is not read back. */
     const char *function;    /* NULL: the row says */

@@ -110,11 +110,16 @@ status engine_ready_delete(struct engine *engine, struct open_job *job, struct e
  */
 
 /* Small inputs stand in the row; a large one is a payload, which the journal may already have. */
-static status keep_input(struct engine *engine, const struct event *event, Pb__JobRecord *record,
-                         struct error *reterr)
+static status keep_input(struct engine *engine, const struct task *task, const struct event *event,
+                         Pb__JobRecord *record, struct error *reterr)
 {
     record->input_payload = event->value_payload;
     if (record->input_payload > 0) return STATUS_OK;
+    str known = task->kind == TASK_CALL ? task->call.constant_text : (str){};
+    if (known.len > 0 && json_same(event->value, task->call.constant)) {
+        record->job->input_json = (ProtobufCBinaryData){known.len, (uint8_t *)(uintptr_t)known.ptr};
+        return STATUS_OK;
+    }
 
     CLEANUP(buf_done) struct buf text = buf_init(VALUE_SIZE_MAX);
     bool is_none                      = json_is(event->value, JSON_INVALID);
@@ -138,8 +143,9 @@ static const char *text_of(struct engine *engine, json value)
 bool engine_job_undoes(const struct live_run *live, const struct event *event)
 {
     const struct task *task             = &run_workflow(live->run)->tasks[event->task];
-    const struct activation *activation = job_activation(live->run, str_from(event->id.text));
-    return task->is_compensation || (activation && activation->undo);
+    const struct activation *activation = run_activation(live->run, event->activation);
+    bool is_its = activation && memcmp(activation->id.text, event->id.text, ID_LEN) == 0;
+    return task->is_compensation || (is_its && activation->undo);
 }
 
 /* What undoes something waits, whatever its task would rather. */
@@ -195,6 +201,7 @@ static status schedule(struct engine *engine, struct live_run *live, const struc
                        struct error *reterr)
 {
     const struct workflow *workflow = run_workflow(live->run);
+    const struct task *task         = &workflow->tasks[event->task];
     str queue_name = str_from(event->queue && *event->queue ? event->queue : QUEUE_DEFAULT);
     str namespace  = queue_is_own(queue_name) ? (str){} : str_from(workflow->namespace_);
 
@@ -206,7 +213,7 @@ static status schedule(struct engine *engine, struct live_run *live, const struc
     leased.run        = live->id.text;
     leased.namespace_ = workflow->namespace_;
     leased.workflow   = workflow->name;
-    leased.task       = workflow->tasks[event->task].reference;
+    leased.task       = task->reference;
     leased.iteration  = text_of(engine, event->iteration);
     if (json_is(event->reference, JSON_TEXT)) leased.task = text_of(engine, event->reference);
     leased.attempt         = event->attempt;
@@ -225,9 +232,9 @@ static status schedule(struct engine *engine, struct live_run *live, const struc
     record.queued_us          = engine->now_us;
     record.task_deadline_us   = event->deadline_us;
     record.attempt_timeout_us = event->attempt_timeout_us;
-    record.sends_secrets      = workflow->tasks[event->task].sends_secrets;
-    record.is_turn            = workflow->tasks[event->task].call.is_turn;
-    if (!record.is_turn) TRY(keep_input(engine, event, &record, reterr));
+    record.sends_secrets      = task->sends_secrets;
+    record.is_turn            = task->call.is_turn;
+    if (!record.is_turn) TRY(keep_input(engine, task, event, &record, reterr));
     TRY(engine_job_put(engine, &record, reterr));
 
     struct fresh_job *fresh = arena_alloc(engine->arena, sizeof *fresh);

@@ -67,13 +67,12 @@ static int64_t attempt_end_us(const struct engine *engine, const Pb__JobRecord *
     return ends_us;
 }
 
-static ProtobufCBinaryData sign(struct engine *engine, const struct open_job *job,
-                                struct arena *arena)
+static ProtobufCBinaryData sign(struct engine *engine, struct open_job *job, struct arena *arena)
 {
     const struct lease lease = {
         .job = job->id, .number = job->lease_number, .expires_us = job->lease_expires_us};
-    struct lease_token token = lease_sign(&lease, &engine->partition->lease_key);
-    return bytes_in(arena, (str){(const char *)token.data, sizeof token.data});
+    job->token = lease_sign(&lease, &engine->partition->lease_key);
+    return bytes_in(arena, (str){(const char *)job->token.data, sizeof job->token.data});
 }
 
 /* NULL: it may cost anything, or there is no memory to say so. */

@@ -28,6 +28,14 @@ struct lease_token lease_sign(const struct lease *lease, const struct lease_key 
     return token;
 }
 
+bool lease_is_signed(const struct lease_token *token, uint32_t number, bytes given)
+{
+    /* Leases are counted from 1: what was never signed is no lease's. */
+    if (number == 0 || u32_from(token->data + NUMBER_AT) != number) return false;
+    return given.len == sizeof token->data &&
+           bytes_equal_constant_time(token->data, given.ptr, sizeof token->data);
+}
+
 bool lease_verify(bytes token, const struct lease_key *key, struct lease *ret_lease)
 {
     if (token.len != LEASE_TOKEN_SIZE) return false;

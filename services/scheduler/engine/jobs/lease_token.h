@@ -37,6 +37,10 @@ struct lease_token {
 
 struct lease_token lease_sign(const struct lease *lease, const struct lease_key *key);
 
+/** Says whether `given` is this token, signed here before, of the lease `number`: no hash needed.
+ */
+bool lease_is_signed(const struct lease_token *token, uint32_t number, bytes given);
+
 /** False if `token` was not made by lease_sign() with this key. */
 bool lease_verify(bytes token, const struct lease_key *key, struct lease *ret_lease);
 

@@ -78,10 +78,9 @@ const Pb__Usage *engine_usage_of(const Pb__JobReport *report)
 status engine_usage_report(struct engine *engine, str run, const Pb__JobReport *report,
                            struct error *reterr)
 {
-    const Pb__Usage *used       = report ? engine_usage_of(report) : NULL;
-    const struct live_run *live = run_cache_find(&engine->cache, run);
-    Pb__RunView *row            = NULL;
-    Pb__UsageRecord names       = PB__USAGE_RECORD__INIT;
+    const Pb__Usage *used = report ? engine_usage_of(report) : NULL;
+    Pb__RunView *row      = NULL;
+    Pb__UsageRecord names = PB__USAGE_RECORD__INIT;
     Pb__UsageCounters counters;
     if (!used) return STATUS_OK;
     usage_counters_fill(used, &counters);
@@ -101,6 +100,7 @@ status engine_usage_report(struct engine *engine, str run, const Pb__JobReport *
         TRY(add_label(engine, &names, row->labels[i]->key, row->labels[i]->value, &counters,
                       reterr));
     }
+    const struct live_run *live     = run_cache_find(&engine->cache, run);
     const struct added_label *label = live ? live->labels : NULL;
     for (; label; label = label->next) {
         TRY(add_label(engine, &names, label->key, label->value, &counters, reterr));

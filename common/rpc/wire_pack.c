@@ -1,0 +1,288 @@
+/*
+ * Messages as protobuf_c_message_pack() writes them, but in one pass and into a limited room.
+ * Packing needs a size first there, which looks at all fields a second time: most fields of our
+ * rows and answers are empty, so looking is the work.
+ */
+#include "rpc/wire.h"
+
+#include <string.h>
+
+enum { VARINT_SIZE_MAX = 10, TAG_BITS = 3 };
+
+/* https://protobuf.dev/programming-guides/encoding/#structure */
+enum wire_type { WIRE_VARINT = 0, WIRE_64 = 1, WIRE_BYTES = 2, WIRE_32 = 5 };
+
+struct packer {
+    uint8_t *at;
+    const uint8_t *end;
+    bool is_full;
+};
+
+static void put_long_varint(struct packer *packer, uint64_t value)
+{
+    if (packer->end - packer->at < VARINT_SIZE_MAX) {
+        uint8_t *last = packer->at;
+        for (uint64_t left = value; left >= 0x80; left >>= 7) last++;
+        packer->is_full |= last >= packer->end;
+        if (packer->is_full) return;
+    }
+    while (value >= 0x80) {
+        *packer->at++ = (uint8_t)(value | 0x80);
+        value >>= 7;
+    }
+    *packer->at++ = (uint8_t)value;
+}
+
+/* Tags, lengths and numbers have one byte, mostly. */
+static inline void put_varint(struct packer *packer, uint64_t value)
+{
+    if (value < 0x80 && packer->at < packer->end) {
+        *packer->at++ = (uint8_t)value;
+    } else {
+        put_long_varint(packer, value);
+    }
+}
+
+static void put_raw(struct packer *packer, const void *data, size_t size)
+{
+    packer->is_full |= size > (size_t)(packer->end - packer->at);
+    if (packer->is_full || size == 0) return;
+    memcpy(packer->at, data, size);
+    packer->at += size;
+}
+
+static void put_little_endian(struct packer *packer, uint64_t value, size_t size)
+{
+    uint8_t raw[sizeof value];
+    for (size_t i = 0; i < size; i++) raw[i] = (uint8_t)(value >> (8 * i));
+    put_raw(packer, raw, size);
+}
+
+/* --- numbers -----------------------------------------------------------------------------------
+ */
+
+static size_t number_size(ProtobufCType type)
+{
+    switch (type) {
+    case PROTOBUF_C_TYPE_INT32:
+    case PROTOBUF_C_TYPE_SINT32:
+    case PROTOBUF_C_TYPE_SFIXED32:
+    case PROTOBUF_C_TYPE_UINT32:
+    case PROTOBUF_C_TYPE_FIXED32:
+    case PROTOBUF_C_TYPE_FLOAT:
+    case PROTOBUF_C_TYPE_ENUM: return sizeof(uint32_t);
+    case PROTOBUF_C_TYPE_BOOL: return sizeof(protobuf_c_boolean);
+    default: return sizeof(uint64_t);
+    }
+}
+
+/* The bits of a number, not extended. */
+static uint64_t number_at(const void *member, size_t size)
+{
+    static_assert(sizeof(protobuf_c_boolean) == sizeof(uint32_t));
+    uint64_t wide   = 0;
+    uint32_t narrow = 0;
+    if (size == sizeof wide) {
+        memcpy(&wide, member, sizeof wide);
+        return wide;
+    }
+    memcpy(&narrow, member, sizeof narrow);
+    return narrow;
+}
+
+static enum wire_type wire_type_of(ProtobufCType type)
+{
+    switch (type) {
+    case PROTOBUF_C_TYPE_FIXED32:
+    case PROTOBUF_C_TYPE_SFIXED32:
+    case PROTOBUF_C_TYPE_FLOAT: return WIRE_32;
+    case PROTOBUF_C_TYPE_FIXED64:
+    case PROTOBUF_C_TYPE_SFIXED64:
+    case PROTOBUF_C_TYPE_DOUBLE: return WIRE_64;
+    case PROTOBUF_C_TYPE_STRING:
+    case PROTOBUF_C_TYPE_BYTES:
+    case PROTOBUF_C_TYPE_MESSAGE: return WIRE_BYTES;
+    default: return WIRE_VARINT;
+    }
+}
+
+static void put_number(struct packer *packer, ProtobufCType type, uint64_t bits)
+{
+    uint64_t extended = (uint64_t)(int64_t)(int32_t)(uint32_t)bits;
+    switch (type) {
+    case PROTOBUF_C_TYPE_INT32:
+    case PROTOBUF_C_TYPE_ENUM: put_varint(packer, extended); return;
+    case PROTOBUF_C_TYPE_SINT32:
+        put_varint(packer, (uint32_t)bits << 1 ^ (uint32_t)(extended >> 63 ? UINT32_MAX : 0));
+        return;
+    case PROTOBUF_C_TYPE_SINT64:
+        put_varint(packer, bits << 1 ^ (bits >> 63 ? UINT64_MAX : 0));
+        return;
+    case PROTOBUF_C_TYPE_BOOL: put_varint(packer, bits != 0); return;
+    case PROTOBUF_C_TYPE_FIXED32:
+    case PROTOBUF_C_TYPE_SFIXED32:
+    case PROTOBUF_C_TYPE_FLOAT: put_little_endian(packer, bits, sizeof(uint32_t)); return;
+    case PROTOBUF_C_TYPE_FIXED64:
+    case PROTOBUF_C_TYPE_SFIXED64:
+    case PROTOBUF_C_TYPE_DOUBLE: put_little_endian(packer, bits, sizeof(uint64_t)); return;
+    default: put_varint(packer, bits); return;
+    }
+}
+
+static void put_tag(struct packer *packer, uint32_t number, enum wire_type type)
+{
+    put_varint(packer, (uint64_t)number << TAG_BITS | type);
+}
+
+/* --- what has a length -------------------------------------------------------------------------
+ */
+
+/* The length stands before what is packed now: room for one byte is left, and more is made. */
+static uint8_t *begin_sized(struct packer *packer)
+{
+    uint8_t *length = packer->at;
+    packer->is_full |= packer->at == packer->end;
+    if (!packer->is_full) packer->at++;
+    return length;
+}
+
+static void end_sized(struct packer *packer, uint8_t *length)
+{
+    if (packer->is_full) return;
+    size_t size = (size_t)(packer->at - length) - 1;
+    size_t more = 0;
+    for (size_t left = size; left >= 0x80; left >>= 7) more++;
+    packer->is_full |= more > (size_t)(packer->end - packer->at);
+    if (packer->is_full) return;
+    if (more > 0) memmove(length + 1 + more, length + 1, size);
+    packer->at += more;
+    for (; size >= 0x80; size >>= 7) *length++ = (uint8_t)(size | 0x80);
+    *length = (uint8_t)size;
+}
+
+static void put_message(struct packer *packer, const ProtobufCMessage *message);
+
+static void put_value(struct packer *packer, const ProtobufCFieldDescriptor *field,
+                      const void *member)
+{
+    const char *text;
+    ProtobufCBinaryData data;
+    const ProtobufCMessage *message;
+    put_tag(packer, field->id, wire_type_of(field->type));
+    switch (field->type) {
+    case PROTOBUF_C_TYPE_STRING:
+        memcpy(&text, member, sizeof text);
+        size_t length = text ? strlen(text) : 0;
+        put_varint(packer, length);
+        put_raw(packer, text, length);
+        return;
+    case PROTOBUF_C_TYPE_BYTES:
+        memcpy(&data, member, sizeof data);
+        put_varint(packer, data.len);
+        put_raw(packer, data.data, data.len);
+        return;
+    case PROTOBUF_C_TYPE_MESSAGE:
+        memcpy(&message, member, sizeof message);
+        uint8_t *begin = begin_sized(packer);
+        if (message) put_message(packer, message);
+        end_sized(packer, begin);
+        return;
+    default: put_number(packer, field->type, number_at(member, number_size(field->type))); return;
+    }
+}
+
+/* --- fields ------------------------------------------------------------------------------------
+ */
+
+static size_t item_size(ProtobufCType type)
+{
+    if (type == PROTOBUF_C_TYPE_BYTES) return sizeof(ProtobufCBinaryData);
+    bool is_pointer = type == PROTOBUF_C_TYPE_STRING || type == PROTOBUF_C_TYPE_MESSAGE;
+    return is_pointer ? sizeof(void *) : number_size(type);
+}
+
+static void put_repeated(struct packer *packer, const ProtobufCFieldDescriptor *field, size_t count,
+                         const char *items)
+{
+    size_t size = item_size(field->type);
+    if (!(field->flags & PROTOBUF_C_FIELD_FLAG_PACKED)) {
+        for (size_t i = 0; i < count; i++) put_value(packer, field, items + i * size);
+        return;
+    }
+    put_tag(packer, field->id, WIRE_BYTES);
+    uint8_t *begin = begin_sized(packer);
+    for (size_t i = 0; i < count; i++) {
+        put_number(packer, field->type, number_at(items + i * size, size));
+    }
+    end_sized(packer, begin);
+}
+
+/* Says whether a field of proto3 has nothing to be written. */
+static inline bool is_empty(ProtobufCType type, const void *member)
+{
+    const char *text;
+    size_t size;
+    uint32_t narrow;
+    uint64_t wide;
+    switch (type) {
+    case PROTOBUF_C_TYPE_STRING: memcpy(&text, member, sizeof text); return !text || !*text;
+    case PROTOBUF_C_TYPE_BYTES:
+        memcpy(&size, (const char *)member + offsetof(ProtobufCBinaryData, len), sizeof size);
+        return size == 0;
+    case PROTOBUF_C_TYPE_MESSAGE: memcpy(&text, member, sizeof text); return !text;
+    case PROTOBUF_C_TYPE_FLOAT: return *(const float *)member == 0;
+    case PROTOBUF_C_TYPE_DOUBLE: return *(const double *)member == 0;
+    case PROTOBUF_C_TYPE_INT64:
+    case PROTOBUF_C_TYPE_SINT64:
+    case PROTOBUF_C_TYPE_SFIXED64:
+    case PROTOBUF_C_TYPE_UINT64:
+    case PROTOBUF_C_TYPE_FIXED64: memcpy(&wide, member, sizeof wide); return wide == 0;
+    default: memcpy(&narrow, member, sizeof narrow); return narrow == 0;
+    }
+}
+
+/* The chosen one of several: written also if it is 0, but no text or message that is not there. */
+static bool is_chosen(const ProtobufCFieldDescriptor *field, uint32_t chosen, const void *member)
+{
+    const void *target = NULL;
+    if (chosen != field->id) return false;
+    bool is_pointer =
+        field->type == PROTOBUF_C_TYPE_STRING || field->type == PROTOBUF_C_TYPE_MESSAGE;
+    if (!is_pointer) return true;
+    memcpy(&target, member, sizeof target);
+    return target && target != field->default_value;
+}
+
+static void put_message(struct packer *packer, const ProtobufCMessage *message)
+{
+    const ProtobufCMessageDescriptor *type = message->descriptor;
+    for (unsigned i = 0; i < type->n_fields && !packer->is_full; i++) {
+        const ProtobufCFieldDescriptor *field = &type->fields[i];
+        const char *member                    = (const char *)message + field->offset;
+        const char *quantifier                = (const char *)message + field->quantifier_offset;
+        if (field->label == PROTOBUF_C_LABEL_REPEATED) {
+            size_t count;
+            const char *items;
+            memcpy(&count, quantifier, sizeof count);
+            memcpy(&items, member, sizeof items);
+            if (count > 0) put_repeated(packer, field, count, items);
+        } else if (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) {
+            uint32_t chosen = (uint32_t)number_at(quantifier, sizeof chosen);
+            if (is_chosen(field, chosen, member)) put_value(packer, field, member);
+        } else if (!is_empty(field->type, member)) {
+            put_value(packer, field, member);
+        }
+    }
+    for (unsigned i = 0; i < message->n_unknown_fields; i++) {
+        const ProtobufCMessageUnknownField *field = &message->unknown_fields[i];
+        put_tag(packer, field->tag, (enum wire_type)field->wire_type);
+        put_raw(packer, field->data, field->len);
+    }
+}
+
+size_t wire_pack(const ProtobufCMessage *message, uint8_t *out, size_t room)
+{
+    struct packer packer = {.at = out, .end = out + room};
+    put_message(&packer, message);
+    return packer.is_full ? WIRE_PACK_FULL : (size_t)(packer.at - out);
+}

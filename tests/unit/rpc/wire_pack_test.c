@@ -1,0 +1,190 @@
+/* What wire_pack() writes is what protobuf-c writes, byte by byte, for messages of all kinds of
+ * fields that are filled by chance. */
+#include "cmocka.h"
+
+#include "audit.pb-c.h"
+#include "base/arena.h"
+#include "base/random.h"
+#include "echo.pb-c.h"
+#include "job.pb-c.h"
+#include "record.pb-c.h"
+#include "rpc/wire.h"
+#include "run.pb-c.h"
+
+#include <stdlib.h>
+
+enum { ROUNDS = 400, DEPTH_MAX = 4, ITEMS_MAX = 4, TEXT_MAX = 400, ARENA_MAX = 64 << 20 };
+
+struct filler {
+    struct prng random;
+    struct arena *arena;
+};
+
+static uint64_t below(struct filler *filler, uint64_t limit)
+{
+    return prng_next(&filler->random) % limit;
+}
+
+static void *room(struct filler *filler, size_t size)
+{
+    void *memory = arena_alloc(filler->arena, size > 0 ? size : 1);
+    assert_non_null(memory);
+    return memory;
+}
+
+static char *text_new(struct filler *filler)
+{
+    size_t size = below(filler, 3) ? below(filler, 20) : below(filler, TEXT_MAX);
+    char *text  = room(filler, size + 1);
+    for (size_t i = 0; i < size; i++) text[i] = (char)('a' + below(filler, 26));
+    text[size] = '\0';
+    return text;
+}
+
+/* Small, large, negative, and none. */
+static uint64_t number_new(struct filler *filler)
+{
+    uint64_t number = prng_next(&filler->random) >> below(filler, 64);
+    return below(filler, 4) ? number : -number;
+}
+
+static ProtobufCMessage *message_new(struct filler *filler, const ProtobufCMessageDescriptor *type,
+                                     unsigned depth);
+
+static size_t value_fill(struct filler *filler, const ProtobufCFieldDescriptor *field, char *at,
+                         unsigned depth)
+{
+    ProtobufCBinaryData data = {};
+    const void *pointer      = NULL;
+    uint64_t number          = number_new(filler);
+    switch (field->type) {
+    case PROTOBUF_C_TYPE_STRING:
+        pointer = text_new(filler);
+        memcpy(at, &pointer, sizeof pointer);
+        return sizeof pointer;
+    case PROTOBUF_C_TYPE_MESSAGE:
+        pointer = message_new(filler, field->descriptor, depth + 1);
+        memcpy(at, &pointer, sizeof pointer);
+        return sizeof pointer;
+    case PROTOBUF_C_TYPE_BYTES:
+        data.data = (uint8_t *)text_new(filler);
+        data.len  = strlen((char *)data.data);
+        if (data.len == 0) data.data = NULL;
+        memcpy(at, &data, sizeof data);
+        return sizeof data;
+    case PROTOBUF_C_TYPE_INT64:
+    case PROTOBUF_C_TYPE_SINT64:
+    case PROTOBUF_C_TYPE_SFIXED64:
+    case PROTOBUF_C_TYPE_UINT64:
+    case PROTOBUF_C_TYPE_FIXED64:
+    case PROTOBUF_C_TYPE_DOUBLE: memcpy(at, &number, sizeof number); return sizeof number;
+    case PROTOBUF_C_TYPE_BOOL: number &= 1; break;
+    default: break;
+    }
+    uint32_t narrow = (uint32_t)number;
+    memcpy(at, &narrow, sizeof narrow);
+    return sizeof narrow;
+}
+
+static void list_fill(struct filler *filler, const ProtobufCFieldDescriptor *field, char *message,
+                      unsigned depth)
+{
+    size_t count = below(filler, ITEMS_MAX) * (field->type == PROTOBUF_C_TYPE_MESSAGE ? 1 : 20);
+    char *items  = room(filler, count * sizeof(ProtobufCBinaryData));
+    size_t size  = 0;
+    for (size_t i = 0; i < count; i++) size += value_fill(filler, field, items + size, depth);
+    memcpy(message + field->quantifier_offset, &count, sizeof count);
+    memcpy(message + field->offset, &items, sizeof(void *));
+}
+
+static void field_fill(struct filler *filler, const ProtobufCFieldDescriptor *field, char *message,
+                       unsigned depth)
+{
+    if (field->label == PROTOBUF_C_LABEL_REPEATED) {
+        list_fill(filler, field, message, depth);
+        return;
+    }
+    if (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) {
+        memcpy(message + field->quantifier_offset, &field->id, sizeof field->id);
+    }
+    (void)value_fill(filler, field, message + field->offset, depth);
+}
+
+static ProtobufCMessage *message_new(struct filler *filler, const ProtobufCMessageDescriptor *type,
+                                     unsigned depth)
+{
+    ProtobufCMessage *message = room(filler, type->sizeof_message);
+    protobuf_c_message_init(type, message);
+    uint64_t often = 1 + below(filler, 5); /* nearly full, nearly empty */
+    for (unsigned i = 0; i < type->n_fields; i++) {
+        const ProtobufCFieldDescriptor *field = &type->fields[i];
+        bool is_deep = depth == DEPTH_MAX && field->type == PROTOBUF_C_TYPE_MESSAGE;
+        if (!is_deep && below(filler, often) == 0) {
+            field_fill(filler, field, (char *)message, depth);
+        }
+    }
+    return message;
+}
+
+static const ProtobufCMessageDescriptor *const types[] = {
+    &test__numbers__descriptor,   &test__every__descriptor,     &pb__job_record__descriptor,
+    &pb__run_view__descriptor,    &pb__run_head__descriptor,    &pb__ready_record__descriptor,
+    &pb__leased_jobs__descriptor, &pb__job_reports__descriptor, &pb__audit_record__descriptor,
+};
+
+static void it_writes_what_protobuf_c_writes(void **)
+{
+    struct filler filler = {.random = {.state = 20'261'123}};
+    for (size_t i = 0; i < ROUNDS * ARRAY_LEN(types); i++) {
+        filler.arena              = arena_new(ARENA_MAX);
+        ProtobufCMessage *message = message_new(&filler, types[i % ARRAY_LEN(types)], 0);
+        size_t size               = protobuf_c_message_get_packed_size(message);
+        uint8_t *expected         = malloc(size + 1);
+        uint8_t *packed = malloc(size + 1); /* as large as it may be: a byte more is seen */
+        assert_int_equal(protobuf_c_message_pack(message, expected), size);
+        assert_int_equal(wire_pack(message, packed, size), size);
+        assert_memory_equal(packed, expected, size);
+        free(packed);
+        free(expected);
+        arena_free(filler.arena);
+    }
+}
+
+static void it_does_not_write_beyond_its_room(void **)
+{
+    struct filler filler = {.random = {.state = 7}, .arena = arena_new(ARENA_MAX)};
+    for (size_t i = 0; i < 4 * ARRAY_LEN(types); i++) {
+        const ProtobufCMessage *message = message_new(&filler, types[i % ARRAY_LEN(types)], 1);
+        size_t size                     = protobuf_c_message_get_packed_size(message);
+        for (size_t less = 0; less < size && less < 3'000; less++) {
+            uint8_t *packed = malloc(less > 0 ? less : 1);
+            assert_true(wire_pack(message, packed, less) == WIRE_PACK_FULL);
+            free(packed);
+        }
+    }
+    arena_free(filler.arena);
+}
+
+static void what_was_not_understood_is_passed_on(void **)
+{
+    static const uint8_t later[] = "\x0a\x02hi\xfa\x01\x02\xff\x00\xf8\x01\x07";
+    struct arena *arena          = arena_new(1 << 20);
+    void *message                = NULL;
+    uint8_t packed[32];
+    assert_int_equal(wire_unpack(&test__saying__descriptor, (bytes){later, sizeof later - 1}, arena,
+                                 &message, NULL),
+                     STATUS_OK);
+    assert_int_equal(wire_pack(message, packed, sizeof packed), sizeof later - 1);
+    assert_memory_equal(packed, later, sizeof later - 1);
+    arena_free(arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(it_writes_what_protobuf_c_writes),
+        cmocka_unit_test(it_does_not_write_beyond_its_room),
+        cmocka_unit_test(what_was_not_understood_is_passed_on),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
