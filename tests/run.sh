@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # run.sh [--long]: all tests; ./run test calls it. The last line is the sum of them.
-# --long adds chaos, conformance of protocols, WordPress, fuzzing, the thread sanitizer and the scenarios' long counts.
+# --long adds chaos, conformance of protocols, fuzzing, the thread sanitizer and the scenarios' long counts.
 # TUTTI_RETRY=1 repeats what failed once, alone, and says that it was unsteady.
 # SCENARIOS=NAME... runs only these files of tests/scenario; FUZZ_SECONDS says how long each target runs.
 set -uo pipefail
@@ -81,19 +81,8 @@ fuzz() {
   done
 }
 
-# Debian's own programs behind adapters; who cannot have them skips their tests, and says so.
-counterparts() { # counterparts BIN_DIR FILE...
-  cat build/counterparts.fetch.log
-  node_tests counterparts "$@"
-}
-
 # The descriptions that adapters are held against are large: they come while the compiler works.
-mkdir -p build/contract build/counterparts
-{
-  tests/counterparts/fetch.sh prometheus
-  [ -z "$LONG" ] || tests/counterparts/fetch.sh wordpress
-} >build/counterparts.fetch.log 2>&1 &
-unpacking=$!
+mkdir -p build/contract
 node_for contract >build/contract.npm.log 2>&1 &
 fetching=$!
 say "build with the address and undefined-behaviour sanitizers"
@@ -107,9 +96,6 @@ if build dev; then
   say "manifests of adapters against the official descriptions"
   wait "$fetching" || cat build/contract.npm.log >&2
   node_tests contract build/dev/bin tests/contract/*.test.mjs
-  say "adapters on programs of Debian"
-  wait "$unpacking"
-  counterparts build/dev/bin tests/counterparts/prometheus.test.mjs ${LONG:+tests/counterparts/wordpress.test.mjs}
   say "scenarios: processes over real sockets"
   scenarios build/dev/bin
 else

@@ -104,9 +104,18 @@ static void process_read(struct reader *reader, json value, void *target)
     *result                        = template_of_table(reader, &process_kind, value, &process);
 }
 
+/* `input`: whether a person is asked what the server wants to know in the middle of the call. Other
+ * options are other runtimes' and mean nothing here. */
 static void options_read(struct reader *reader, json value, void *target)
 {
+    static const char *const choices[] = {"ask", "refuse"};
+    json input                         = json_get_text(value, "input");
+    size_t index;
     texts_read(reader, value, "option", target);
+    if (!json_is(input, JSON_TEXT)) return;
+    size_t back = pointer_enter(reader, str_from("input"));
+    (void)choice_read(reader, input, choices, ARRAY_LEN(choices), &index);
+    pointer_leave(reader, back);
 }
 
 struct transport {
@@ -169,6 +178,7 @@ static const struct synonym mcp_synonyms[] = {
     {"http", "transport: { http: … }"},
     {"stdio", "transport: { stdio: … }"},
     {"version", "protocolVersion"},
+    {"input", "transport: { options: { input: … } }"},
     {},
 };
 static const struct object_kind mcp_kind = {

@@ -2,6 +2,7 @@
  * tutti-gateway: the HTTP API of the suite. It keeps nothing: any number of gateways may stand
  * beside each other, and one that dies loses nobody's work.
  */
+#include "base/log.h"
 #include "base/process.h"
 #include "gateway/gateway.h"
 #include "rpc/rpc_threads.h"
@@ -25,7 +26,8 @@ int main(int argc, char **argv)
     if (exit_code != CONFIG_GO) return exit_code;
 
     struct error error = {};
-    config_start_log("gateway", &options.common);
+    log_init("gateway", (enum log_level)options.common.log_level,
+             (enum log_format)options.common.log_format);
     process_install_crash_log();
     status code = process_block_signals(&error);
     if (code == STATUS_OK) code = serve(&options, &error);

@@ -60,7 +60,8 @@ int main(int argc, char **argv)
     if (exit_code != CONFIG_GO) return exit_code;
 
     struct error error = {};
-    config_start_log("tool-adapter", &options.common);
+    log_init("tool-adapter", (enum log_level)options.common.log_level,
+             (enum log_format)options.common.log_format);
     process_install_crash_log();
     status code = serve(&options, config, &error);
     return process_exit_code(code, &error);

@@ -4,13 +4,15 @@
  *     mcp-probe URL
  *
  * Lists the server's tools and calls those that can be called: as the suite says in
- * MCP_CONFORMANCE_CONTEXT, else with arguments of the types that their schemas ask for. In the
+ * MCP_CONFORMANCE_CONTEXT, else with arguments of the types that their schemas ask for; whatever a
+ * server asks for in the middle of a call is accepted, with the defaults of its form. In the
  * scenario about headers it also reads what resources and prompts there are. The revision is that
  * of MCP_CONFORMANCE_PROTOCOL_VERSION. Exits with 0 if everything was answered.
  */
 #include "base/clock.h"
 #include "http/http.h"
 #include "tool-adapter/peers/mcp_client.h"
+#include "tool-adapter/peers/mcp_input.h"
 #include "tool-adapter/peers/mcp_message.h"
 #include "json/json_text.h"
 
@@ -18,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TURN_MS = 20, CALL_MS = 20'000 };
+enum { TURN_MS = 20, CALL_MS = 20'000, ROUNDS_MAX = 5 };
 
 struct probe {
     struct egress_rules *rules;
@@ -31,6 +33,7 @@ struct probe {
     bool is_done;
     unsigned failures;
     json result; /* of the last call; owned */
+    json asked;  /* what it asks for; owned; JSON_INVALID: nothing */
 };
 
 static void on_done(const struct mcp_result *result, void *context)
@@ -41,14 +44,39 @@ static void on_done(const struct mcp_result *result, void *context)
     probe->is_done      = true;
     json_unref(probe->result);
     probe->result = is_fine ? json_ref(result->result) : json_invalid();
-    if (is_fine) return;
+    probe->asked  = json_ref(result->asked);
+    if (is_fine || json_is(result->asked, JSON_OBJECT)) return;
     probe->failures++;
     (void)fprintf(stderr, "probe: HTTP %d %s %.*s\n", result->http_status, result->why.text,
                   json_is(said, JSON_TEXT) ? (int)json_str(said).len : 0,
                   json_is(said, JSON_TEXT) ? json_str(said).ptr : "");
 }
 
-static void ask(struct probe *probe, const char *method, json params, json schema)
+/* As somebody says who agrees to everything, and changes nothing. Owned; JSON_INVALID: it cannot be
+ * answered. */
+static json input_new(struct probe *probe, int round)
+{
+    CLEANUP(json_unrefp) json answer = json_object_new(1);
+    CLEANUP(json_unrefp) json asked  = json_take(&probe->asked);
+    json responses                   = json_invalid();
+    struct error error               = {};
+    if (!json_is(asked, JSON_OBJECT)) return responses;
+    json_object_put_text(&answer, "approved", json_bool(true));
+    if (mcp_input_responses(json_get_text(asked, "requests"), answer, &responses, &error) !=
+        STATUS_OK) {
+        probe->failures++;
+        (void)fprintf(stderr, "probe: %s\n", error.text);
+        return responses;
+    }
+    json input = json_object_new(3);
+    json_object_put_text(&input, "round", json_int(round));
+    json state = json_get_text(asked, "state");
+    json_object_put_text(&input, "responses", responses);
+    if (json_is(state, JSON_TEXT)) json_object_put_text(&input, "state", json_ref(state));
+    return input;
+}
+
+static void ask_once(struct probe *probe, const char *method, json params, json schema, json input)
 {
     const char *version                = getenv("MCP_CONFORMANCE_PROTOCOL_VERSION");
     const struct mcp_handlers handlers = {.done = on_done, .context = probe};
@@ -62,10 +90,22 @@ static void ask(struct probe *probe, const char *method, json params, json schem
           .method   = method,
           .params   = params,
           .schema   = schema,
+          .asks     = true,
+          .input    = input,
           .until_ms = clock_mono_ms() + CALL_MS};
     probe->is_done = false;
     (void)mcp_call_start(probe->client, &request, &handlers);
     while (!probe->is_done) loop_turn(probe->loop, TURN_MS);
+}
+
+static void ask(struct probe *probe, const char *method, json params, json schema)
+{
+    ask_once(probe, method, params, schema, json_invalid());
+    for (int round = 1; round <= ROUNDS_MAX; round++) {
+        CLEANUP(json_unrefp) json input = input_new(probe, round);
+        if (!json_is(input, JSON_OBJECT)) return;
+        ask_once(probe, method, params, schema, input);
+    }
 }
 
 /* --- tools ------------------------------------------------------------------------------------ */
@@ -194,6 +234,7 @@ int main(int argc, char **argv)
     run(&probe, argv[argc - 1]);
     for (int turns = 0; turns < 10; turns++) loop_turn(probe.loop, TURN_MS); /* farewells */
     json_unref(probe.result);
+    json_unref(probe.asked);
     json_unref(probe.endpoint);
     json_unref(probe.oauth);
     mcp_client_freep(&probe.client);

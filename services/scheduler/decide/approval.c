@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "scheduler/run/job_key.h"
+#include "scheduler/run/question.h"
 #include "json/json_text.h"
 
 static status member_put(struct scene *scene, json *object, const char *name,
@@ -87,6 +88,11 @@ void approval_request(struct decision *decision, struct activation *activation)
 
 static struct activation *approval_find(const struct run *run, str approval);
 
+static struct id approval_id(const struct run *run, const struct activation *activation)
+{
+    return task_is_asking(run, activation) ? activation->approval : activation->id;
+}
+
 static void put_change(json *value, const char *name, json old, json new)
 {
     json change = json_object_new(2);
@@ -133,7 +139,7 @@ status run_approval_edit(struct run *run, const struct decide_env *env,
     struct event event       = {
               .kind       = EVENT_APPROVAL_EDITED,
               .activation = activation->slot,
-              .id         = activation->id,
+              .id         = approval_id(run, activation),
               .due_us     = command->has_due ? command->due_us : activation->deadline_us,
               .value      = value,
     };
@@ -149,8 +155,10 @@ static struct activation *approval_find(const struct run *run, str approval)
 {
     for (uint32_t i = 0; i < run->activations.count; i++) {
         struct activation *activation = run_activation(run, i);
-        if (!activation || activation_task(run, activation)->kind != TASK_LISTEN) continue;
-        if (activation->id.text[0] && str_is(approval, activation->id.text)) return activation;
+        if (!activation) continue;
+        bool is_listen      = activation_task(run, activation)->kind == TASK_LISTEN;
+        const struct id *id = is_listen ? &activation->id : &activation->approval;
+        if (id->text[0] && str_is(approval, id->text)) return activation;
     }
     return NULL;
 }
@@ -190,14 +198,15 @@ status run_approval_decide(struct run *run, const struct decide_env *env,
                          STR_ARG(command->approval));
     }
     struct decision decision = decision_begin(run, env, events);
+    bool is_of_job           = task_is_asking(run, activation); /* which goes on */
     struct event event       = {
               .kind       = EVENT_APPROVAL_DECIDED,
               .activation = activation->slot,
-              .id         = activation->id,
+              .id         = approval_id(run, activation),
               .value      = decision_value_new(env, activation, command),
     };
     (void)decide_emit(&decision, &event);
-    task_complete(&decision, activation, activation->result, NULL);
+    if (!is_of_job) task_complete(&decision, activation, activation->result, NULL);
     decision_end(&decision);
     return STATUS_OK;
 }

@@ -1,6 +1,8 @@
 #include "scheduler/decide/call_cache.h"
 
 #include "scheduler/decide/tasks/tasks.h"
+#include "scheduler/run/call_cache.h"
+#include "scheduler/run/question.h"
 #include "json/json_text.h"
 
 enum { KEY_MAX = 64 << 20 /* bytes of a key as JSON */ };
@@ -137,8 +139,11 @@ status run_call_answered(struct run *run, const struct decide_env *env,
     bool is_its = activation && activation_task(run, activation)->kind == TASK_CALL &&
                   str_is(answer->job, activation->id.text);
     bool is_hit = answer->output.kind != JSON_INVALID;
-    if (is_its && activation->state == TASK_QUEUED && !is_hit) return STATUS_OK; /* it knows */
-    if (!is_its || activation->state != TASK_WAITING || (run->is_suspended && !is_hit)) {
+    bool is_calling =
+        is_its && (activation->state == TASK_QUEUED || task_is_asking(run, activation));
+    if (is_calling && !is_hit) return STATUS_OK; /* it knows */
+    if (!is_its || is_calling || activation->state != TASK_WAITING ||
+        (run->is_suspended && !is_hit)) {
         return fail(reterr, STATUS_NOT_FOUND, "run %s makes no call " STR_FMT, run->id.text,
                     STR_ARG(answer->job));
     }

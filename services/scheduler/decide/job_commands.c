@@ -2,17 +2,21 @@
 #include "scheduler/decide/decide.h"
 #include "scheduler/decide/job_arguments.h"
 #include "scheduler/decide/job_policy.h"
+#include "scheduler/decide/job_question.h"
 #include "scheduler/decide/late_job.h"
 #include "scheduler/decide/paused_task.h"
 #include "scheduler/decide/undo_run.h"
 #include "scheduler/run/agent_said.h"
 #include "scheduler/run/job_key.h"
+#include "scheduler/run/question.h"
 #include "workflow/function_catalog.h"
 
 /* NULL: its task has ended. */
 static struct activation *task_of(const struct run *run, str job)
 {
-    return run->status == RUN_RUNNING ? job_activation(run, job) : NULL;
+    if (run->status != RUN_RUNNING) return NULL;
+    struct activation *activation = job_activation(run, job);
+    return activation ? activation : asking_activation(run, job);
 }
 
 /* What undoes a call that nobody will ever undo need not be kept. */
@@ -30,7 +34,8 @@ status run_job_completed(struct run *run, const struct decide_env *env,
     if (!activation) return late_job_completed(run, env, command, events, reterr);
     struct decision decision = decision_begin(run, env, events);
     const struct task *task  = activation_task(run, activation);
-    json output              = job_value_masked(run, env, task, command->output);
+    job_question_close(&decision, activation, false);
+    json output = job_value_masked(run, env, task, command->output);
     if (output.kind == JSON_INVALID) output = json_null();
     if (task->call.is_turn) json_replace(&output, agent_answer_new(output));
     bool has_undo      = is_undo_noted(run, activation);
@@ -143,13 +148,14 @@ status run_job_failed(struct run *run, const struct decide_env *env,
     json error                     = error_of(run, activation, told);
     json reported                  = json_ref(error);
     struct retry_choice choice     = choose(run, env, activation, command, &error);
-    struct event event             = {
-                    .activation = activation->slot,
-                    .id         = activation->id,
-                    .attempt    = activation->attempt,
-                    .usage      = command->usage,
-                    .error      = reported,
-                    .is_unknown = is_outcome_unknown(task, command),
+    job_question_close(&decision, activation, false);
+    struct event event = {
+        .activation = activation->slot,
+        .id         = activation->id,
+        .attempt    = activation->attempt,
+        .usage      = command->usage,
+        .error      = reported,
+        .is_unknown = is_outcome_unknown(task, command),
     };
     if (choice.verdict == RETRY_AGAIN) {
         event.kind    = EVENT_JOB_RETRIED;

@@ -1,6 +1,7 @@
 /* A task from start to end: the order of steps is in docs/reference/workflow.md. */
 #include "scheduler/decide/call_cache.h"
 #include "scheduler/decide/decide.h"
+#include "scheduler/decide/job_question.h"
 #include "scheduler/decide/late_job.h"
 #include "scheduler/decide/retry_rule.h"
 #include "scheduler/decide/undo_run.h"
@@ -264,6 +265,7 @@ void task_close_outside(struct decision *decision, struct activation *activation
     }
     enum task_kind kind = activation_task(decision->run, activation)->kind;
     if (kind == TASK_CALL) {
+        job_question_close(decision, activation, is_expired);
         close_job(decision, activation);
         return;
     }

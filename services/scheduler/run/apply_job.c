@@ -4,6 +4,7 @@
 #include "scheduler/run/call_cache.h"
 #include "scheduler/run/due.h"
 #include "scheduler/run/job_key.h"
+#include "scheduler/run/question.h"
 #include "scheduler/run/undo.h"
 
 #include "base/assert.h"
@@ -146,6 +147,8 @@ static status apply_edited(struct run *run, struct activation *activation,
 status apply_approval(struct run *run, struct activation *activation, struct event *event,
                       struct error *reterr)
 {
+    bool is_of_call = activation_task(run, activation)->kind == TASK_CALL;
+    if (is_of_call) return apply_question(run, activation, event, reterr);
     if (event->kind == EVENT_APPROVAL_REQUESTED) {
         return apply_requested(run, activation, event, reterr);
     }

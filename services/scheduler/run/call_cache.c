@@ -2,13 +2,14 @@
 
 #include "scheduler/run/apply.h"
 #include "scheduler/run/job_key.h"
+#include "scheduler/run/question.h"
 
 enum { US_PER_S = 1'000'000 };
 
 bool call_cache_is_awaited(const struct run *run, const struct activation *activation)
 {
     return activation->state == TASK_WAITING && activation->id.text[0] &&
-           activation_task(run, activation)->kind == TASK_CALL;
+           !activation->approval.text[0] && activation_task(run, activation)->kind == TASK_CALL;
 }
 
 bool run_cached_call(const struct run *run, uint32_t slot, struct cached_call *ret_call)
@@ -26,7 +27,7 @@ bool run_cached_call(const struct run *run, uint32_t slot, struct cached_call *r
         .digest     = json_str(digest),
         .max_age_us = max_age_us,
         .is_fresh   = json_is(json_get_text(activation->items, "fresh"), JSON_TRUE),
-        .calls      = activation->state == TASK_QUEUED,
+        .calls      = activation->state == TASK_QUEUED || task_is_asking(run, activation),
     };
     return true;
 }

@@ -90,10 +90,12 @@ enum event_kind {
     EVENT_JOB_CANCELLED = 25,
 
     /* "approval.requested": activation, id = approval, due_us (0: never), value = {title,
-     * approvers, editable, payload?, form?}. Fresh: iteration. */
+     * approvers, editable, payload?, form?}. Fresh: iteration. Of a call: its job waits for it
+     * (question.h). */
     EVENT_APPROVAL_REQUESTED = 30,
     /* "approval.decided": activation, id = approval, value = {approved, comment, data, payload,
-     * changed, decided_by, decided_at}: what the `listen` gets as its event's data. */
+     * changed, decided_by, decided_at}: what the `listen` gets as its event's data. Of a call: its
+     * job goes on, and so it does after the next two. */
     EVENT_APPROVAL_DECIDED = 31,
     /* "approval.expired": activation, id = approval. */
     EVENT_APPROVAL_EXPIRED = 32,

@@ -76,7 +76,8 @@ static void reopen(struct run *run, struct activation *activation, int64_t ended
         json_replace(&activation->payload, json_invalid());
         activation->due_us = 0;
     }
-    activation->id = (struct id){};
+    activation->id       = (struct id){};
+    activation->approval = (struct id){};
 }
 
 struct scope *retry_failed_scope(const struct run *run, const struct event *event)

@@ -204,6 +204,16 @@ status run_job_failed(struct run *run, const struct decide_env *env,
                       const struct job_failure *command, struct event_list *events,
                       struct error *reterr);
 
+struct job_question {
+    str job;    /* that a worker hands back: a person has to say something first */
+    json value; /* shared; {title, payload, form?}; what is foreign in it is clean */
+};
+
+/** NOT_FOUND as above; INVALID_ARGUMENT: the value; FAILED_PRECONDITION: it undoes something. */
+status run_job_asked(struct run *run, const struct decide_env *env,
+                     const struct job_question *command, struct event_list *events,
+                     struct error *reterr);
+
 struct child_answer {
     uint32_t activation; /* of the task */
     str child;           /* the id it was given */

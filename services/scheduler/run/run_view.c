@@ -3,6 +3,7 @@
 #include "scheduler/run/call_cache.h"
 #include "scheduler/run/job_key.h"
 #include "scheduler/run/paused.h"
+#include "scheduler/run/question.h"
 #include "scheduler/run/state.h"
 #include "scheduler/run/undo.h"
 #include "json/json_write.h"
@@ -147,6 +148,10 @@ static bool wait_of(const struct run *run, const struct activation *activation,
             ret_wait->kind     = WAIT_OPERATOR;
             ret_wait->id       = paused_job(run, activation);
             ret_wait->since_us = paused_since_us(run, activation);
+        } else if (task_is_asking(run, activation)) {
+            ret_wait->kind     = WAIT_APPROVAL;
+            ret_wait->id       = str_from(activation->approval.text);
+            ret_wait->since_us = id_unix_ms(ret_wait->id) * 1000;
         } else if (task->kind == TASK_CALL) {
             ret_wait->kind = WAIT_CACHE;
             ret_wait->id   = str_from("the answer of an equal call, kept or under way (cache)");

@@ -123,6 +123,7 @@ static const struct wire_field activation_fields[] = {
     {152, WIRE_U32,   offsetof(struct activation, undo_then)},
     {153, WIRE_VALUE, offsetof(struct activation, undo_value)},
     {154, WIRE_U64, offsetof(struct activation, earned)},
+    {340, WIRE_ID,    offsetof(struct activation, approval)},
     {185, WIRE_ENUM,  offsetof(struct activation, flow.kind)},
     {186, WIRE_U32,   offsetof(struct activation, flow.position)},
 };

@@ -3,6 +3,7 @@
 #include "scheduler/run/call_cache.h"
 
 #include "scheduler/run/due.h"
+#include "scheduler/run/question.h"
 #include "scheduler/run/undo.h"
 
 status snapshot_broken(struct error *reterr, const char *what)
@@ -28,8 +29,11 @@ static status check_activation(const struct run *run, const struct activation *a
         return snapshot_broken(reterr, "nothing to undo");
     }
     bool is_queued = activation->state == TASK_QUEUED;
-    bool is_asking = call_cache_is_awaited(run, activation);
-    bool waits     = activation->state == TASK_WAITING && task->kind == TASK_CALL;
+    bool is_asking = call_cache_is_awaited(run, activation) || task_is_asking(run, activation);
+    if (activation->approval.text[0] && !task_is_asking(run, activation)) {
+        return snapshot_broken(reterr, "an approval without a job");
+    }
+    bool waits = activation->state == TASK_WAITING && task->kind == TASK_CALL;
     if (waits && activation->payload.kind == JSON_INVALID) {
         return snapshot_broken(reterr, "a call that waits for no answer");
     }

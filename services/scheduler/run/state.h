@@ -92,6 +92,7 @@ struct activation {
     json context_base; /* what they started from */
 
     struct id id;       /* of its job or approval; empty text: none */
+    struct id approval; /* that its job waits for (question.h); empty text: none */
     json key;           /* text: its own idempotency key; invalid: the default one */
     json payload;       /* of an approval, as it is now */
     json payload_asked; /* before the first edit; invalid: it was not edited */

@@ -2,7 +2,8 @@
 
 #include "base/assert.h"
 
-/* A queued task can end only by way of INPUT_ANSWER: so no job is ever forgotten by its task. */
+/* A queued task can end only by way of INPUT_ANSWER: so no job is ever forgotten by its task. One
+ * whose job asks a person is closed as the job's approval is: back to TASK_QUEUED. */
 /* clang-format off */
 static const enum task_state next_state[TASK_STATE_COUNT][TASK_INPUT_COUNT] = {
     [TASK_RUNNING] = {
@@ -15,11 +16,12 @@ static const enum task_state next_state[TASK_STATE_COUNT][TASK_INPUT_COUNT] = {
         [INPUT_UNDO]     = TASK_UNDOING,
     },
     [TASK_QUEUED] = {
+        [INPUT_AWAIT]    = TASK_WAITING,   /* its job asks a person, and then goes on */
         [INPUT_REQUEUE]  = TASK_QUEUED,
         [INPUT_ANSWER]   = TASK_RUNNING,
     },
     [TASK_WAITING] = {
-        [INPUT_QUEUE]    = TASK_QUEUED,    /* the cache has no answer for its call */
+        [INPUT_QUEUE]    = TASK_QUEUED,    /* the cache has no answer for its call; a person has */
         [INPUT_CLOSE]    = TASK_RUNNING,
         [INPUT_ANSWER]   = TASK_RUNNING,   /* by its child run */
         [INPUT_COMPLETE] = TASK_COMPLETED,

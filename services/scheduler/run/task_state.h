@@ -21,8 +21,8 @@ enum task_state {
 
 /* What happens to it: verbs. */
 enum task_input {
-    INPUT_QUEUE,   /* its job is scheduled */
-    INPUT_AWAIT,   /* its child run is scheduled; the cache is asked */
+    INPUT_QUEUE,   /* its job is scheduled, or need not wait for a person any more */
+    INPUT_AWAIT,   /* its child run is scheduled; the cache is asked; its job asks a person */
     INPUT_REQUEUE, /* an attempt of its job failed and another one follows */
     INPUT_ANSWER,  /* its job or child ended, one way or another; the cache has an answer */
     INPUT_CLOSE,   /* it hears no more events, and works on those it has */

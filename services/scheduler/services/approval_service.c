@@ -118,6 +118,21 @@ static status check_four_eyes(struct rpc_call *call, const struct shard *shard,
                      "`%s` has started the run; somebody else is to approve", request->by);
 }
 
+/* What a call asks for is given or declined: nothing is {}, and who declines may say how. */
+static status check_answer(const Pb__DecideApproval *request, json *data, struct error *reterr)
+{
+    json action = json_get_text(*data, "action");
+    if (request->approve) {
+        if (json_is(*data, JSON_INVALID)) *data = json_object_new(0);
+        return STATUS_OK;
+    }
+    bool is_known = json_is(action, JSON_TEXT) &&
+                    (str_is(json_str(action), "decline") || str_is(json_str(action), "cancel"));
+    if (json_is(*data, JSON_INVALID) || (is_known && json_count(*data) == 1)) return STATUS_OK;
+    return fail_code(reterr, STATUS_INVALID_ARGUMENT, "input_invalid",
+                     "data: nothing, or {\"action\": \"decline\"}, or {\"action\": \"cancel\"}");
+}
+
 static status check_form(struct rpc_call *call, const Pb__ApprovalView *row, json data,
                          struct error *reterr)
 {
@@ -164,6 +179,8 @@ static status check_decision(struct rpc_call *call, const struct approval_place 
     TRY(check_right(row, &person, reterr));
     TRY(check_four_eyes(call, place->shard, row, reterr));
     TRY(json_out(request->data_json, "data", ret_data, reterr));
+    if (row->asks) TRY(check_answer(request, ret_data, reterr));
+    if (row->asks && !request->approve) return STATUS_OK;
     return check_form(call, row, *ret_data, reterr);
 }
 

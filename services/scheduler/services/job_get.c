@@ -2,6 +2,7 @@
 #include "job.pb-c.h"
 #include "scheduler/engine/breakers/job_wait.h"
 #include "scheduler/engine/jobs/job_progress.h"
+#include "scheduler/engine/jobs/job_rows.h"
 #include "scheduler/engine/queues/board.h"
 #include "scheduler/services/call.h"
 #include "scheduler/services/services.h"
@@ -28,7 +29,8 @@ status job_state_fill(struct txn *txn, const Pb__JobRecord *record, struct arena
     TRY(job_wait_target(txn, ready, record->due_us, now_us, arena, &target, reterr));
     view->state        = record->due_us > now_us ? "delayed" : "queued";
     const char *budget = job_wait_budget(ready, record->due_us, now_us);
-    if (ready->is_held || target.len > 0 || budget) view->state = "held";
+    bool asks          = record->job->asked_json.len > 0 && record->job->answer_json.len == 0;
+    if (ready->is_held || target.len > 0 || budget || asks) view->state = "held";
     if (ready->is_leased) {
         view->state  = "leased";
         view->holder = ready->holder;
@@ -59,11 +61,13 @@ status job_get_handle(struct rpc_call *call, struct error *reterr)
     TRY(job_state_fill(txn, record, call->arena, view, reterr));
     record->job->input_json      = (ProtobufCBinaryData){};
     record->job->checkpoint_json = (ProtobufCBinaryData){};
+    record->job->asked_json      = (ProtobufCBinaryData){};
+    record->job->answer_json     = (ProtobufCBinaryData){};
     record->job->lease_token     = (ProtobufCBinaryData){};
     view->job                    = record->job;
-    view->due_us                 = record->due_us;
-    view->queued_us              = record->queued_us;
-    str said                     = job_progress_of(board_progress(shard->board), id, call->arena);
+    if (record->due_us < JOB_ASKS_US) view->due_us = record->due_us;
+    view->queued_us = record->queued_us;
+    str said        = job_progress_of(board_progress(shard->board), id, call->arena);
     view->progress_json =
         (ProtobufCBinaryData){.data = (uint8_t *)(uintptr_t)said.ptr, .len = said.len};
     rpc_reply(call, STATUS_OK, NULL);

@@ -90,6 +90,8 @@ static json report_value(const Pb__JobReport *report)
         text = report->completed->output_json;
     } else if (report->result_case == PB__JOB_REPORT__RESULT_FAILED) {
         text = report->failed->error_json;
+    } else if (report->result_case == PB__JOB_REPORT__RESULT_RELEASED) {
+        text = report->released->question_json;
     }
     json value = json_invalid();
     if (text.len > REPORT_VALUE_MAX) return value;

@@ -25,14 +25,15 @@ struct execution_request {
     const struct connection *connection;
     json scope; /* taken */
     json steps; /* outputs of steps that were finished before, by id; taken; JSON_INVALID: none */
-    str namespace, idempotency_key, traceparent;
+    str namespace, idempotency_key;
     struct engine_payer payer;
-    const struct file_set *files;    /* that its arguments name; NULL: none */
-    const struct file_keep *keep;    /* how a file in its answer is kept; NULL: it is not */
-    json progress;                   /* of its only request, as of engine.h; a view */
-    const struct onlooker *onlooker; /* as of engine.h */
-    json validators;                 /* of its only request; JSON_INVALID: none; a view */
-    int64_t until_ms;                /* on clock_mono_ms() */
+    const struct file_set *files;        /* that its arguments name; NULL: none */
+    const struct file_keep *keep;        /* how a file in its answer is kept; NULL: it is not */
+    json progress;                       /* of its only request, as of engine.h; a view */
+    const struct onlooker *onlooker;     /* as of engine.h */
+    const struct respondent *respondent; /* likewise */
+    json validators;                     /* of its only request; JSON_INVALID: none; a view */
+    int64_t until_ms;                    /* on clock_mono_ms() */
     struct arena *arena;
     struct writes *writes; /* where its requests are noted that change something; NULL: nowhere */
 };

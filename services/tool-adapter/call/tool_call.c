@@ -71,26 +71,26 @@ static void execute(struct tool_call *call, enum stage stage, const struct manif
     if (stage == STAGE_CHANGE) steps = json_ref(json_get_text(call->checkpoint, "steps"));
     const struct file_keep *kept           = stage == STAGE_CHANGE ? &call->keep : NULL;
     bool is_shown                          = stage == STAGE_CHANGE;
-    const struct execution_request request = {.action          = action,
-                                              .connection      = call->request.tool.connection,
-                                              .scope           = scope,
-                                              .steps           = steps,
-                                              .namespace       = call->request.namespace,
-                                              .idempotency_key = call->request.idempotency_key,
-                                              .traceparent     = call->request.traceparent,
-                                              .payer           = call->request.payer,
-                                              .files           = call->files,
-                                              .keep            = call->keeps_file ? kept : NULL,
-                                              .progress =
-                                                  json_get_text(call->checkpoint, "progress"),
-                                              .onlooker = is_shown ? call->request.onlooker : NULL,
-                                              .validators = call->old_validators,
-                                              .until_ms   = call->request.until_ms,
-                                              .arena      = call->arena,
-                                              .writes     = notes ? &call->writes : NULL};
-    call->stage                            = stage;
-    call->execution                        = NULL;
-    struct execution *under_way            = execution_start(call->means, &request, &handlers);
+    const struct execution_request request = {
+        .action          = action,
+        .connection      = call->request.tool.connection,
+        .scope           = scope,
+        .steps           = steps,
+        .namespace       = call->request.namespace,
+        .idempotency_key = call->request.idempotency_key,
+        .payer           = call->request.payer,
+        .files           = call->files,
+        .keep            = call->keeps_file ? kept : NULL,
+        .progress        = json_get_text(call->checkpoint, "progress"),
+        .onlooker        = is_shown ? call->request.onlooker : NULL,
+        .respondent      = is_shown ? call->request.respondent : NULL,
+        .validators      = call->old_validators,
+        .until_ms        = call->request.until_ms,
+        .arena           = call->arena,
+        .writes          = notes ? &call->writes : NULL};
+    call->stage                 = stage;
+    call->execution             = NULL;
+    struct execution *under_way = execution_start(call->means, &request, &handlers);
     if (under_way) call->execution = under_way; /* else the call may be gone */
 }
 

@@ -30,7 +30,6 @@ struct tool_call_request {
     struct tool tool;
     json params; /* JSON_INVALID: none; `connection` is not one of them */
     str namespace, idempotency_key;
-    str traceparent; /* of the run; empty: none */
     struct engine_payer payer;
     int64_t created_us; /* when it was first asked for */
     int64_t until_ms;   /* on clock_mono_ms(); it ends by then */
@@ -38,7 +37,8 @@ struct tool_call_request {
     bool is_asked;   /* as of struct once_case */
     bool settles;    /* nothing is to be done but to find out whether an earlier attempt did it */
     json checkpoint; /* of earlier attempts; JSON_INVALID: none */
-    const struct onlooker *onlooker; /* of the change; NULL: nobody looks on */
+    const struct onlooker *onlooker;     /* of the change; NULL: nobody looks on */
+    const struct respondent *respondent; /* of the change; NULL: nobody can be asked */
 };
 
 struct tool_call_result {

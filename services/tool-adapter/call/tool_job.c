@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "tool-adapter/http/job_asks.h"
 #include "workflow/errors.h"
 #include "json/json_text.h"
 
@@ -35,6 +36,7 @@ struct running {
     json params, checkpoint; /* owned */
     struct tool_call *call;
     struct onlooker onlooker;
+    struct job_asks asks;
     struct loop_timer too_large; /* says so from the loop, not from inside the call */
     int64_t started_ms;
 };
@@ -56,6 +58,7 @@ static void running_free(struct running *running)
     loop_timer_clear(jobs->means.loop, &running->too_large);
     json_unref(running->params);
     json_unref(running->checkpoint);
+    job_asks_done(&running->asks);
     toolbox_unref(running->toolbox);
     free(running);
 }
@@ -193,6 +196,12 @@ static void on_done(const struct tool_call_result *result, void *context)
                   clock_mono_ms() - running->started_ms);
     log_call(running, result);
     writes_report(result->writes, job);
+    CLEANUP(json_unrefp)
+    json question = json_mask_apply(running->tool.connection->mask, running->asks.question);
+    if (!result->is_unknown && job_asks_report(&running->asks, question, job)) {
+        running_free(running);
+        return;
+    }
     if (is_fine) {
         report_done(job, result);
     } else if (!hand_back(job, &running->tool.connection->manifest->rate_limit, result)) {
@@ -301,7 +310,6 @@ static void start(struct running *running)
           .params          = running->params,
           .namespace       = str_from(leased->namespace_),
           .idempotency_key = str_from(leased->idempotency_key),
-          .traceparent     = str_from(leased->traceparent),
           .payer           = {.is_reported = true, .is_owed = previous == ATTEMPT_LOST},
           .created_us      = leased->called_us > 0 ? leased->called_us : leased->queued_us,
           .until_ms        = until_ms(leased),
@@ -310,6 +318,7 @@ static void start(struct running *running)
           .settles         = leased->settles,
           .checkpoint      = running->checkpoint,
           .onlooker        = &running->onlooker,
+          .respondent      = job_asks_respondent(&running->asks),
     };
     running->onlooker      = (struct onlooker){.progress = on_progress, .context = running};
     struct tool_call *call = tool_call_start(&running->jobs->means, &request, &handlers);
@@ -335,7 +344,8 @@ void tool_jobs_run(struct tool_jobs *jobs, struct worker_job *job)
     if (running->next) running->next->previous = running;
     jobs->running = running;
     job->state    = running;
-    status code   = read_job(running, &input, &error);
+    job_asks_init(&running->asks, job->leased);
+    status code = read_job(running, &input, &error);
     if (code == STATUS_OK) {
         start(running);
         return;

@@ -16,7 +16,6 @@
 #include "adapter/scope.h"
 #include "common.pb-c.h"
 #include "tool-adapter/files/file_set.h"
-#include "json/json_mask.h"
 
 enum {
     ENGINE_PROGRESS_MAX = 192 << 10, /* bytes of JSON */
@@ -39,6 +38,18 @@ struct onlooker {
     void *context;
 };
 
+/** Whom a call may ask that cannot go on by itself. It fails then, nothing being done yet, and is
+ * made again with what was said. */
+struct respondent {
+    json asked;  /* what was noted with the question of the round before; JSON_INVALID: there was
+                  * none */
+    json answer; /* to that: {approved, data}; JSON_INVALID: none */
+    /* `question` is {title, payload, form}, clean and short; `noted` comes back as `asked`. Views;
+     * the last one counts. */
+    void (*ask)(json question, json noted, void *context);
+    void *context;
+};
+
 /** All borrowed until `done` or cancel. */
 struct engine_request {
     const struct manifest_action *action;
@@ -48,16 +59,15 @@ struct engine_request {
     str connection;       /* its name */
     str namespace;
     str idempotency_key;
-    str traceparent; /* W3C trace context of the run; empty: none */
     struct engine_payer payer;
     const struct secret_source *secrets;
-    const struct json_mask *mask;    /* of the connection's secrets */
-    const struct file_set *files;    /* that the arguments name; NULL: none */
-    json progress;                   /* of an earlier attempt of the job; JSON_INVALID: none */
-    const struct onlooker *onlooker; /* NULL: nobody */
-    int64_t total_ms;                /* it may take so long */
-    int64_t answer_max;              /* bytes of the answer's body */
-    bool allow_private;              /* addresses that the egress rules open may be called */
+    const struct file_set *files;        /* that the arguments name; NULL: none */
+    json progress;                       /* of an earlier attempt of the job; JSON_INVALID: none */
+    const struct onlooker *onlooker;     /* NULL: nobody */
+    const struct respondent *respondent; /* NULL: nobody can be asked */
+    int64_t total_ms;                    /* it may take so long */
+    int64_t answer_max;                  /* bytes of the answer's body */
+    bool allow_private;                  /* addresses that the egress rules open may be called */
 };
 
 struct engine_result {

@@ -51,14 +51,15 @@ struct exchange_request {
     json scope;
     struct page page;
     str base_url;
-    str namespace, idempotency_key, traceparent;
+    str namespace, idempotency_key;
     struct engine_payer payer;
-    const struct file_set *files;    /* that the arguments name; NULL: none */
-    const struct file_keep *keep;    /* how a file in the answer is kept; NULL: it is not */
-    json progress;                   /* as of engine.h; a view */
-    const struct onlooker *onlooker; /* as of engine.h */
-    json validators;                 /* it asks by them (validators.h); JSON_INVALID: it does not */
-    int64_t until_ms;                /* when it must be over, on clock_mono_ms() */
+    const struct file_set *files;        /* that the arguments name; NULL: none */
+    const struct file_keep *keep;        /* how a file in the answer is kept; NULL: it is not */
+    json progress;                       /* as of engine.h; a view */
+    const struct onlooker *onlooker;     /* as of engine.h */
+    const struct respondent *respondent; /* likewise */
+    json validators;   /* it asks by them (validators.h); JSON_INVALID: it does not */
+    int64_t until_ms;  /* when it must be over, on clock_mono_ms() */
     bool is_under_way; /* others of the call have been answered: it waits for limits */
     struct arena *arena;
 };

@@ -14,6 +14,7 @@ enum {
     ARENA_MAX     = 64 << 20,
     RESUME_MS     = 1'000,
     RESUME_MAX_MS = 30'000,
+    ROUND_IDS     = 1'000, /* more than a call has requests */
 };
 
 /* --- the end ---------------------------------------------------------------------------------- */
@@ -32,7 +33,7 @@ static struct mcp_outgoing outgoing_of(const struct mcp_call *call, const char *
         .session        = call->session,
         .client_name    = is_named ? request->name : str_from("tutti"),
         .client_version = is_named ? request->name_version : str_from(TUTTI_VERSION),
-        .traceparent    = request->traceparent,
+        .asks           = request->asks && call->is_modern,
         .schema         = call->schema,
         .headers        = request->headers,
     };
@@ -343,6 +344,13 @@ struct mcp_call *mcp_call_start(struct mcp_client *client, const struct mcp_requ
     call->arena           = arena_new(ARENA_MAX);
     ASSERT(call->arena);
     call->params = json_ref(request->params);
+    if (json_is(request->input, JSON_OBJECT)) {
+        int64_t round = 0; /* each has ids of its own ("Multi Round-Trip Requests") */
+        (void)json_to_int(json_get_text(request->input, "round"), &round);
+        call->id     = round * ROUND_IDS;
+        call->params = mcp_params_again(call->params, json_get_text(request->input, "responses"),
+                                        json_get_text(request->input, "state"));
+    }
     call->schema = json_ref(request->schema);
     status code  = read_request(call, &error);
     if (code != STATUS_OK) {

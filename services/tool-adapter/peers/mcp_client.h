@@ -13,6 +13,9 @@
  * Arguments that a tool's schema wants in headers are put there; the schema is asked for when a
  * server misses them.
  *
+ * A server of the newer era that asks for input ends the call: what it asks is in the result, and
+ * the caller makes the call again with what was said.
+ *
  * Every request passes the egress guard. Nothing is repeated that may have been done. What a server
  * says is data of a stranger: limits of rpc_reply.h.
  *
@@ -59,9 +62,11 @@ struct mcp_request {
     json headers;           /* a map of more headers; JSON_INVALID: none */
     str version;            /* revision to be spoken, and no other; empty: whichever it knows */
     str name, name_version; /* whom we say we are; empty: tutti */
-    str traceparent;        /* W3C trace context of who asks; empty: none */
     const char *method;     /* "tools/call" */
     json params;            /* JSON_INVALID: none */
+    bool asks;              /* a person can be asked for input: the server is told so */
+    json input;        /* what was said to what it asked before: {responses, state?, round}, the
+                        * first round being 1; JSON_INVALID: it has not asked */
     json schema;       /* the input schema of the tool that is called; JSON_INVALID: not known */
     str owner;         /* whose calls share a session; empty: it has one of its own. `hosts` is NULL
                         * then */
@@ -75,6 +80,8 @@ struct mcp_result {
     status code;      /* OK: it was answered: `result` or `error` */
     json result;      /* views for the callback; all pages of a list */
     json error;       /* JSON-RPC's {code, message, data?} */
+    json asked;       /* FAILED_PRECONDITION: it asks for input, {requests, state?}; else
+                       * JSON_INVALID */
     int http_status;  /* of the last answer; 0: there was none */
     int64_t wait_ms;  /* it said when to come back; 0: it did not */
     bool was_sent;    /* of a failure: the other side may have acted */

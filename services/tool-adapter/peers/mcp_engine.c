@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "schema/schema.h"
+#include "tool-adapter/peers/mcp_inquiry.h"
 #include "json/json_mask.h"
 #include "json/json_text.h"
 
@@ -21,12 +22,15 @@ enum {
 /* One request under way; the engine's `struct engine_call` is this. */
 struct reach {
     struct engine_handlers handlers;
-    const struct onlooker *onlooker; /* NULL: nobody */
-    json endpoint, headers, params;  /* owned */
-    json client;                     /* owned */
-    json output_schema;              /* owned; JSON_INVALID: any answer will do */
-    const char *method;              /* the manifest's */
-    struct mcp_call *call;           /* one of them */
+    const struct onlooker *onlooker;     /* NULL: nobody */
+    const struct respondent *respondent; /* NULL: nobody, or nobody is to be asked */
+    str asker;                           /* the connection's name */
+    json input;                          /* owned */
+    json endpoint, headers, params;      /* owned */
+    json client;                         /* owned */
+    json output_schema;                  /* owned; JSON_INVALID: any answer will do */
+    const char *method;                  /* the manifest's */
+    struct mcp_call *call;               /* one of them */
     struct mcp_stdio_call *local;
     bool is_starting, is_over; /* inside of start; and it ended there */
     status code;               /* how */
@@ -40,6 +44,7 @@ static void reach_free(struct reach *reach)
     json_unref(reach->headers);
     json_unref(reach->params);
     json_unref(reach->output_schema);
+    json_unref(reach->input);
     free(reach);
 }
 
@@ -225,6 +230,22 @@ static void on_progress(json said, void *context)
     reach->onlooker->progress(said, reach->onlooker->context);
 }
 
+/* The tool, prompt or resource that is asked for. */
+static str named(const struct reach *reach)
+{
+    json name = json_get_text(reach->params, "name");
+    if (!json_is(name, JSON_TEXT)) name = json_get_text(reach->params, "uri");
+    return json_is(name, JSON_TEXT) ? json_str(name) : (str){};
+}
+
+/* What the server asks goes to whoever can say; the call ends in either case. */
+static void inquire(const struct reach *reach, const struct mcp_result *from, struct error *error)
+{
+    const struct mcp_asker asker = {.server = reach->asker, .tool = named(reach)};
+    if (!json_is(from->asked, JSON_OBJECT) || !reach->respondent) return;
+    (void)mcp_inquiry_put(reach->respondent, from->asked, &asker, error);
+}
+
 static void on_done(const struct mcp_result *from, void *context)
 {
     struct reach *reach = context;
@@ -232,6 +253,7 @@ static void on_done(const struct mcp_result *from, void *context)
         from->http_status != 0 && (from->http_status < 200 || from->http_status > 299);
     struct engine_result result = {
         .code = from->code, .was_sent = from->was_sent, .error = from->why};
+    inquire(reach, from, &result.error);
     if (reach->is_starting) {
         reach->is_over = true;
         reach->code    = from->code;
@@ -290,24 +312,31 @@ static status start(void *self, const struct engine_request *request,
     bool is_local                 = json_is(json_get_text(request->config, "server"), JSON_TEXT);
     reach->handlers               = *handlers;
     reach->onlooker               = request->onlooker;
-    reach->endpoint               = lasting_new(endpoint_new(request));
-    reach->client                 = lasting_new(client_new(request));
+    reach->asker                  = request->connection;
+    bool asks                     = mcp_inquiry_is_wanted(json_get_text(request->config, "input"));
+    if (asks) reach->respondent = request->respondent;
+    reach->endpoint      = lasting_new(endpoint_new(request));
+    reach->client        = lasting_new(client_new(request));
     reach->headers       = lasting_new(json_ref(json_get_text(request->config, "headers")));
     reach->params        = json_ref(request->settings);
     reach->output_schema = json_ref(json_get_text(reach->params, OUTPUT_SCHEMA));
     (void)json_object_remove(&reach->params, str_from(OUTPUT_SCHEMA));
     reach->method                  = request->function;
+    status code                    = mcp_inquiry_input(reach->respondent, &reach->input, reterr);
     const struct mcp_request asked = {.endpoint          = reach->endpoint,
                                       .client            = reach->client,
                                       .headers           = reach->headers,
                                       .method            = reach->method,
                                       .params            = reach->params,
+                                      .asks              = asks,
+                                      .input             = reach->input,
                                       .owner             = request->connection,
-                                      .traceparent       = request->traceparent,
                                       .until_ms          = clock_mono_ms() + request->total_ms,
                                       .answer_max        = (size_t)request->answer_max,
                                       .keeps_private_out = !request->allow_private};
-    status code = is_local ? STATUS_OK : check_client(reach->client, request->config, reterr);
+    if (code == STATUS_OK && !is_local) {
+        code = check_client(reach->client, request->config, reterr);
+    }
     if (code != STATUS_OK) {
         reach_free(reach);
         return code;

@@ -2,7 +2,8 @@
  * mcp_engine: the engine behind `mcp` in manifests: a request is a method of an MCP server.
  *
  * Settings of the connection: `server`, a program of tools.mcp.stdio; or `url`, `headers`; who it
- * is: the secret `token`, or `client_id`, `token_url`, `scopes` with the secret `client_secret`.
+ * is: the secret `token`, or `client_id`, `token_url`, `scopes` with the secret `client_secret`;
+ * `input`, whether a person may be asked what the server wants to know (mcp_inquiry.h).
  * The answer's body is the result, or {error: …} of JSON-RPC; its status is that of HTTP.
  * `outputSchema` among the request's `params` is not sent: `structuredContent` is checked against
  * it, and in the place of a result with one that differs stands {mismatch: what and where}.

@@ -51,6 +51,29 @@ static json client_new(const struct mcp_outgoing *outgoing)
     return client;
 }
 
+json mcp_params_again(json params, json responses, json state)
+{
+    json again = json_is(params, JSON_OBJECT) ? params : json_object_new(2);
+    (void)json_object_remove(&again, str_from("inputResponses"));
+    (void)json_object_remove(&again, str_from("requestState"));
+    if (json_is(responses, JSON_OBJECT)) {
+        json_object_put_text(&again, "inputResponses", json_ref(responses));
+    }
+    if (json_is(state, JSON_TEXT)) json_object_put_text(&again, "requestState", json_ref(state));
+    return again;
+}
+
+static json capabilities_new(const struct mcp_outgoing *outgoing)
+{
+    json capabilities = json_object_new(1);
+    if (!outgoing->asks) return capabilities;
+    json modes = json_object_new(2);
+    json_object_put_text(&modes, "form", json_object_new(0));
+    json_object_put_text(&modes, "url", json_object_new(0));
+    json_object_put_text(&capabilities, "elicitation", modes);
+    return capabilities;
+}
+
 static json params_new(const struct mcp_outgoing *outgoing)
 {
     json params =
@@ -59,11 +82,8 @@ static json params_new(const struct mcp_outgoing *outgoing)
     json meta  = json_is(given, JSON_OBJECT) ? json_ref(given) : json_object_new(4);
     if (outgoing->is_modern) {
         json_object_put_text(&meta, META "protocolVersion", json_text_from(outgoing->version));
-        json_object_put_text(&meta, META "clientCapabilities", json_object_new(0));
+        json_object_put_text(&meta, META "clientCapabilities", capabilities_new(outgoing));
         json_object_put_text(&meta, META "clientInfo", client_new(outgoing));
-        if (outgoing->traceparent.len > 0) {
-            json_object_put_text(&meta, "traceparent", json_text_lossy(outgoing->traceparent));
-        }
     }
     /* Who sends news about a long call keeps its connection alive. */
     if (strcmp(outgoing->method, "tools/call") == 0) {
@@ -74,7 +94,7 @@ static json params_new(const struct mcp_outgoing *outgoing)
     }
     if (strcmp(outgoing->method, "initialize") == 0) {
         json_object_put_text(&params, "protocolVersion", json_text_from(outgoing->version));
-        json_object_put_text(&params, "capabilities", json_object_new(0));
+        json_object_put_text(&params, "capabilities", capabilities_new(outgoing));
         json_object_put_text(&params, "clientInfo", client_new(outgoing));
     }
     if (json_count(meta) > 0) {

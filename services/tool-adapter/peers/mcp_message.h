@@ -38,9 +38,9 @@ struct mcp_outgoing {
     const char *session; /* empty: none */
     const char *last_id; /* GET of a stream that was cut; NULL: POST */
     str client_name, client_version;
-    str traceparent; /* empty: none */
-    json schema;     /* of the tool that is called; JSON_INVALID: not known */
-    json headers;    /* the caller's; JSON_INVALID: none */
+    bool asks;    /* a person can be asked for input (elicitation), by form or address */
+    json schema;  /* of the tool that is called; JSON_INVALID: not known */
+    json headers; /* the caller's; JSON_INVALID: none */
 };
 
 /** The message as JSON text, in the arena. RESOURCE_EXHAUSTED. */
@@ -50,6 +50,10 @@ status mcp_body_make(const struct mcp_outgoing *outgoing, struct arena *arena, s
 /** Its headers, in the arena. INVALID_ARGUMENT: of the caller's; RESOURCE_EXHAUSTED. */
 status mcp_headers_make(const struct mcp_outgoing *outgoing, struct arena *arena,
                         struct http_header **ret_headers, size_t *ret_count, struct error *reterr);
+
+/** The params of a request that is made again (2026-07-28, "Multi Round-Trip Requests"): with these
+ * responses and this state (JSON_INVALID: none), and with none of before. Takes `params`; owned. */
+json mcp_params_again(json params, json responses, json state);
 
 /** Says whether a tool can be called: marks in its schema that no header can carry out make it one
  * that cannot (2026-07-28, "Custom Headers"). */

@@ -1,5 +1,6 @@
 /* What an answer means: which era the server is of, the pages of a list, what it wants to hear. */
 #include "tool-adapter/peers/mcp_authorize.h"
+#include "tool-adapter/peers/mcp_input.h"
 #include "tool-adapter/peers/mcp_session.h"
 
 #include <stdio.h>
@@ -90,10 +91,10 @@ static void settle_modern_refusal(struct mcp_call *call)
 
 /* --- answers ---------------------------------------------------------------------------------- */
 
-static void ask_again(struct mcp_call *call, const char *member, json value)
+static void turn_page(struct mcp_call *call, json cursor)
 {
     if (!json_is(call->params, JSON_OBJECT)) call->params = json_object_new(1);
-    json_object_put_text(&call->params, member, json_ref(value));
+    json_object_put_text(&call->params, "cursor", json_ref(cursor));
     mcp_call_send(call, MCP_STEP_ASK);
 }
 
@@ -103,7 +104,7 @@ static void deliver(struct mcp_call *call)
     json cursor        = json_invalid();
     switch (
         mcp_pages_turn(&call->list, method, call->request.params, call->reply.result, &cursor)) {
-    case MCP_PAGE_NEXT: ask_again(call, "cursor", cursor); return;
+    case MCP_PAGE_NEXT: turn_page(call, cursor); return;
     case MCP_PAGE_TOO_MANY:
         mcp_call_fail(call, STATUS_RESOURCE_EXHAUSTED, true, MCP_PAGES_TOO_MANY);
         return;
@@ -115,17 +116,21 @@ static void deliver(struct mcp_call *call)
     mcp_call_finish(call, &result);
 }
 
-/* The server wants to hear its own state again, and perhaps more, which nobody is here to say. */
+/* The server wants to hear its own state again, and perhaps more, which a person is to say. */
 static void settle_input(struct mcp_call *call)
 {
     json state  = json_get_text(call->reply.result, "requestState");
     json wanted = json_get_text(call->reply.result, "inputRequests");
     if (json_count(wanted) == 0 && json_is(state, JSON_TEXT) && ++call->states < STATES_MAX) {
-        ask_again(call, "requestState", state);
+        call->params = mcp_params_again(json_take(&call->params), json_invalid(), state);
+        mcp_call_send(call, MCP_STEP_ASK);
         return;
     }
-    mcp_call_fail(call, STATUS_FAILED_PRECONDITION, false,
-                  "the server asks for input, which calls of workflows cannot give yet");
+    struct mcp_result result = {
+        .code = STATUS_FAILED_PRECONDITION, .http_status = call->http_status, .token = call->token};
+    CLEANUP(json_unrefp) json asked = mcp_input_asked_new(call->reply.result, &result.why);
+    result.asked                    = asked;
+    mcp_call_finish(call, &result);
 }
 
 static void take_schema(struct mcp_call *call)

@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "tool-adapter/peers/mcp_input.h"
 #include "tool-adapter/peers/mcp_news.h"
 #include "tool-adapter/peers/mcp_stdio_internal.h"
 #include "json/json_text.h"
@@ -61,7 +62,8 @@ static void say_cancelled(struct mcp_stdio_call *call)
     if (call->id == 0) return;
     json_object_put_text(&params, "requestId", json_int(call->id));
     json_object_put_text(&params, "reason", json_text_from("nobody waits for it any more"));
-    (void)stdio_peer_say(call->peer, "notifications/cancelled", 0, params, (str){});
+    const struct stdio_saying saying = {.method = "notifications/cancelled", .params = params};
+    (void)stdio_peer_say(call->peer, &saying);
 }
 
 static void on_until(void *context)
@@ -80,19 +82,21 @@ void stdio_call_send(struct mcp_stdio_call *call)
     call->progress          = -HUGE_VAL;
     bool fits               = map_put(peer->asked, key_of(&call->id), call);
     ASSERT(fits); /* STDIO_CALLS_MAX */
-    if (stdio_peer_say(peer, call->request.method, call->id, call->params,
-                       call->request.traceparent))
-        return;
+    const struct stdio_saying saying = {.method = call->request.method,
+                                        .id     = call->id,
+                                        .params = call->params,
+                                        .asks   = call->request.asks && peer->is_modern};
+    if (stdio_peer_say(peer, &saying)) return;
     if (peer->state != STDIO_READY) return; /* it ends with its process */
     (void)map_remove(peer->asked, key_of(&call->id));
     call->id = 0;
     stdio_call_fail(call, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
 }
 
-static void ask_again(struct mcp_stdio_call *call, const char *member, json value)
+/* Takes `params`. */
+static void ask_again(struct mcp_stdio_call *call, json params)
 {
-    if (!json_is(call->params, JSON_OBJECT)) call->params = json_object_new(1);
-    json_object_put_text(&call->params, member, json_ref(value));
+    call->params = params;
     (void)map_remove(call->peer->asked, key_of(&call->id));
     call->id = 0;
     stdio_call_send(call);
@@ -113,17 +117,29 @@ static void deliver(struct mcp_stdio_call *call, json result, json error)
     finish(call, &answer);
 }
 
-/* The server wants to hear its own state again, and perhaps more, which nobody is here to say. */
+static void turn_page(struct mcp_stdio_call *call, json cursor)
+{
+    json params =
+        json_is(call->params, JSON_OBJECT) ? json_take(&call->params) : json_object_new(1);
+    json_object_put_text(&params, "cursor", json_ref(cursor));
+    ask_again(call, params);
+}
+
+/* The server wants to hear its own state again, and perhaps more, which a person is to say. */
 static void take_wish(struct mcp_stdio_call *call, json result)
 {
     json state  = json_get_text(result, "requestState");
     json wanted = json_get_text(result, "inputRequests");
     if (json_count(wanted) == 0 && json_is(state, JSON_TEXT) && ++call->states < STATES_MAX) {
-        ask_again(call, "requestState", state);
+        ask_again(call, mcp_params_again(json_take(&call->params), json_invalid(), state));
         return;
     }
-    stdio_call_fail(call, STATUS_FAILED_PRECONDITION,
-                    "the server asks for input, which calls over stdio cannot give");
+    struct mcp_result answer        = {.code = STATUS_FAILED_PRECONDITION};
+    CLEANUP(json_unrefp) json asked = mcp_input_asked_new(result, &answer.why);
+    json requests                   = json_get_text(asked, "requests");
+    json_object_put_text(&asked, "requests", json_mask_apply(call->peer->server->mask, requests));
+    answer.asked = asked; /* with its state as it is: nobody but the server hears that */
+    finish(call, &answer);
 }
 
 static void take_result(struct mcp_stdio_call *call, json result)
@@ -131,7 +147,7 @@ static void take_result(struct mcp_stdio_call *call, json result)
     json cursor = json_invalid();
     switch (
         mcp_pages_turn(&call->list, call->request.method, call->request.params, result, &cursor)) {
-    case MCP_PAGE_NEXT: ask_again(call, "cursor", cursor); return;
+    case MCP_PAGE_NEXT: turn_page(call, cursor); return;
     case MCP_PAGE_TOO_MANY:
         stdio_call_fail(call, STATUS_RESOURCE_EXHAUSTED, MCP_PAGES_TOO_MANY);
         return;
@@ -272,8 +288,13 @@ status mcp_stdio_start(struct mcp_stdio *stdio, const struct mcp_stdio_request *
     call->request               = request->call;
     call->handlers              = *handlers;
     call->params                = json_ref(request->call.params);
-    call->until                 = (struct loop_timer){.fire = on_until, .context = call};
-    call->next                  = peer->calls;
+    if (json_is(request->call.input, JSON_OBJECT)) {
+        json input   = request->call.input;
+        call->params = mcp_params_again(call->params, json_get_text(input, "responses"),
+                                        json_get_text(input, "state"));
+    }
+    call->until = (struct loop_timer){.fire = on_until, .context = call};
+    call->next  = peer->calls;
     if (call->next) call->next->previous = call;
     peer->calls = call;
     peer->call_count++;

@@ -70,9 +70,14 @@ void stdio_peer_freep(struct stdio_peer **peer);
 void stdio_peer_wake(struct stdio_peer *peer); /* there is something to do */
 /* It is ready, and nobody uses it: stopped with the next turn, unless a call comes. */
 void stdio_peer_tire(struct stdio_peer *peer);
-/* One message; `id` 0: a notification. False: it is too large, or the peer is ending. */
-bool stdio_peer_say(struct stdio_peer *peer, const char *method, int64_t id, json params,
-                    str traceparent);
+struct stdio_saying {
+    const char *method;
+    int64_t id;  /* 0: a notification */
+    json params; /* JSON_INVALID: none */
+    bool asks;   /* as of struct mcp_outgoing */
+};
+/* One message. False: it is too large, or the peer is ending. */
+bool stdio_peer_say(struct stdio_peer *peer, const struct stdio_saying *saying);
 
 /* mcp_stdio.c: the calls. */
 void stdio_call_send(struct mcp_stdio_call *call); /* the peer is ready */

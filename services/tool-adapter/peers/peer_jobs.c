@@ -4,10 +4,13 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "http/url.h"
 #include "tool-adapter/call/writes.h"
 #include "tool-adapter/http/errand.h"
+#include "tool-adapter/http/job_asks.h"
 #include "tool-adapter/http/job_report.h"
 #include "tool-adapter/peers/a2a_call.h"
+#include "tool-adapter/peers/mcp_inquiry.h"
 #include "tool-adapter/peers/verdict.h"
 #include "workflow/duration.h"
 #include "json/json_mask.h"
@@ -24,6 +27,7 @@ enum {
     CONTENT_MAX  = 64 << 10,
     PARAMS_MAX   = 16 << 20, /* bytes */
     WRITES_SIZE  = 64 << 10, /* bytes of what the audit log hears */
+    ORIGIN_MAX   = 512,
 };
 
 struct peer_jobs {
@@ -42,6 +46,8 @@ struct running {
     struct mcp_call *mcp; /* one of them */
     struct mcp_stdio_call *stdio;
     struct a2a_call *a2a;
+    struct job_asks asks;
+    json answered; /* what was said to the server; owned */
     int64_t started_ms;
     bool was_sent; /* what may have changed something */
 };
@@ -58,6 +64,8 @@ static void running_free(struct running *running)
     if (running->next) running->next->previous = running->previous;
     *(running->previous ? &running->previous->next : &running->jobs->running) = running->next;
     json_unref(running->input);
+    json_unref(running->answered);
+    job_asks_done(&running->asks);
     free(running);
 }
 
@@ -152,7 +160,9 @@ static void end(struct running *running, struct http_job_result *result, str tok
     CLEANUP(arena_freep) struct arena *arena = running->was_sent ? arena_new(WRITES_SIZE) : NULL;
     struct writes writes                     = {.arena = arena};
     if (arena) note_write(running, result, http_status, &writes);
-    if (!job_hand_back(running->job, result)) job_report(running->job, result);
+    CLEANUP(json_unrefp) json question = hidden_new(running, token, running->asks.question);
+    bool asks = !result->is_unknown && job_asks_report(&running->asks, question, running->job);
+    if (!asks && !job_hand_back(running->job, result)) job_report(running->job, result);
     json_unref(result->value);
     running_free(running);
 }
@@ -194,21 +204,52 @@ static void on_progress(json said, void *context)
     if (json_print(hidden, JSON_COMPACT, &text)) worker_progress(running->job, buf_str(&text));
 }
 
+static str text_of(json map, const char *name)
+{
+    json value = json_get_text(map, name);
+    return json_is(value, JSON_TEXT) ? json_str(value) : (str){.ptr = ""};
+}
+
+static json input_setting(const struct running *running)
+{
+    json transport = json_get_text(running->input, "transport");
+    return json_get_text(json_get_text(transport, "options"), "input");
+}
+
+/* What the server asks goes to a person, if the call may ask one; else the error says why not. */
+static void inquire(struct running *running, const struct mcp_result *from, struct error *why)
+{
+    const struct respondent *respondent = job_asks_respondent(&running->asks);
+    json params                         = json_get_text(running->input, "parameters");
+    str name                            = text_of(params, "name");
+    CLEANUP(buf_done) struct buf origin = buf_init(ORIGIN_MAX);
+    struct mcp_asker asker              = {.tool = name.len > 0 ? name : text_of(params, "uri")};
+    bool is_wanted                      = mcp_inquiry_is_wanted(input_setting(running));
+    if (!json_is(from->asked, JSON_OBJECT) || !respondent || !is_wanted) return;
+    struct url url;
+    bool is_remote =
+        url_parse(text_of(running->endpoint, "uri"), &url) && url_put_origin(&origin, &url);
+    asker.server = is_remote ? buf_str(&origin) : command_of(running);
+    (void)mcp_inquiry_put(respondent, from->asked, &asker, why);
+}
+
 static void on_mcp(const struct mcp_result *from, void *context)
 {
     struct running *running       = context;
     struct http_job_result result = {};
+    struct error why              = from->why;
     running->mcp                  = NULL;
     running->stdio                = NULL;
-    bool is_answer                = from->code == STATUS_OK && !json_is(from->error, JSON_OBJECT);
-    running->was_sent             = running->is_call && (from->code == STATUS_OK || from->was_sent);
+    inquire(running, from, &why);
+    bool is_answer    = from->code == STATUS_OK && !json_is(from->error, JSON_OBJECT);
+    running->was_sent = running->is_call && (from->code == STATUS_OK || from->was_sent);
     const struct verdict_facts facts = {.is_write    = running->is_call,
                                         .code        = from->code,
                                         .error       = from->error,
                                         .http_status = from->http_status,
                                         .was_sent    = from->was_sent,
                                         .wait_ms     = from->wait_ms,
-                                        .why         = from->why.text};
+                                        .why         = why.text};
     if (is_answer && json_is_truthy(json_get_text(from->result, "isError"))) {
         result.value = tool_error_new(from->result);
     } else if (is_answer) {
@@ -248,12 +289,6 @@ static void refuse(struct running *running, status code, const char *why)
 }
 
 /* --- the beginning ---------------------------------------------------------------------------- */
-
-static str text_of(json map, const char *name)
-{
-    json value = json_get_text(map, name);
-    return json_is(value, JSON_TEXT) ? json_str(value) : (str){.ptr = ""};
-}
 
 static status until_of(const struct running *running, int64_t *ret_until_ms, struct error *reterr)
 {
@@ -306,8 +341,11 @@ static status start_mcp(struct running *running, struct error *reterr)
         .name_version = text_of(client, "version"),
         .method       = method.ptr, /* texts end with NUL */
         .params       = json_get_text(running->input, "parameters"),
-        .traceparent  = str_from(running->job->leased->traceparent),
     };
+    request.asks = mcp_inquiry_is_wanted(input_setting(running));
+    TRY(mcp_inquiry_check(input_setting(running), reterr));
+    TRY(mcp_inquiry_input(job_asks_respondent(&running->asks), &running->answered, reterr));
+    request.input = running->answered;
     TRY(until_of(running, &request.until_ms, reterr));
     if (!json_is(http, JSON_OBJECT)) return start_stdio(running, &request, &handlers, reterr);
     struct mcp_call *call = mcp_call_start(running->jobs->options.mcp, &request, &handlers);
@@ -374,8 +412,9 @@ void peer_jobs_run(struct peer_jobs *jobs, struct worker_job *job)
     if (running->next) running->next->previous = running;
     jobs->running = running;
     job->state    = running;
-    status code   = json_parse(text, &limits, &running->input, NULL, &error);
-    bool is_mcp   = strcmp(job->leased->function, "mcp") == 0;
+    job_asks_init(&running->asks, job->leased);
+    status code = json_parse(text, &limits, &running->input, NULL, &error);
+    bool is_mcp = strcmp(job->leased->function, "mcp") == 0;
     if (code == STATUS_OK && may_be_done(running)) {
         refuse_repetition(running);
         return;

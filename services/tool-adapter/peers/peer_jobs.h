@@ -4,7 +4,8 @@
  *
  *   mcp  {method, transport: {http: {endpoint: {uri, authentication?}, headers?}} |
  *                            {stdio: {command, arguments?}},
- *         parameters?, protocolVersion?, timeout?, client?: {name, version}}
+ *         parameters?, protocolVersion?, timeout?, client?: {name, version}}; the transport
+ *        may have options: {input}
  *   a2a  {method, server: {uri, authentication?} | agentCard: {endpoint: …}, parameters?}
  *
  * The output is the result of JSON-RPC; of a list of MCP with all its pages, of a method of A2A

@@ -30,19 +30,18 @@ static bool write_line(struct stdio_peer *peer, str message)
     return is_written;
 }
 
-bool stdio_peer_say(struct stdio_peer *peer, const char *method, int64_t id, json params,
-                    str traceparent)
+bool stdio_peer_say(struct stdio_peer *peer, const struct stdio_saying *saying)
 {
     CLEANUP(arena_freep) struct arena *arena = arena_new(ARENA_MAX);
-    const struct mcp_outgoing outgoing       = {.method         = method,
-                                                .id             = id,
-                                                .params         = params,
+    const struct mcp_outgoing outgoing       = {.method         = saying->method,
+                                                .id             = saying->id,
+                                                .params         = saying->params,
+                                                .asks           = saying->asks,
                                                 .is_modern      = peer->is_modern,
                                                 .version        = peer->version,
                                                 .session        = "",
                                                 .client_name    = str_from(peer->client_name),
-                                                .client_version = str_from(peer->client_version),
-                                                .traceparent    = traceparent};
+                                                .client_version = str_from(peer->client_version)};
     str body                                 = {};
     ASSERT(arena);
     if (peer->state == STDIO_NONE || peer->state == STDIO_ENDING) return false;
@@ -162,7 +161,8 @@ static void introduce(struct stdio_peer *peer, const char *version)
     peer->state        = STDIO_INTRODUCING;
     peer->handshake_id = ++peer->last_id;
     set_patience(peer, STDIO_INTRODUCE_MS);
-    (void)stdio_peer_say(peer, "initialize", peer->handshake_id, json_invalid(), (str){});
+    const struct stdio_saying saying = {.method = "initialize", .id = peer->handshake_id};
+    (void)stdio_peer_say(peer, &saying);
 }
 
 static void probe(struct stdio_peer *peer)
@@ -172,7 +172,8 @@ static void probe(struct stdio_peer *peer)
     peer->state        = STDIO_PROBING;
     peer->handshake_id = ++peer->last_id;
     set_patience(peer, STDIO_PROBE_MS);
-    (void)stdio_peer_say(peer, "server/discover", peer->handshake_id, json_invalid(), (str){});
+    const struct stdio_saying saying = {.method = "server/discover", .id = peer->handshake_id};
+    (void)stdio_peer_say(peer, &saying);
 }
 
 static void begin(struct stdio_peer *peer)
@@ -249,10 +250,10 @@ static void take_introduction(struct stdio_peer *peer, json result, json error)
         end(peer, "the server speaks no revision of the protocol that is known here");
         return;
     }
-    peer->version         = version;
-    peer->is_known_legacy = !peer->wanted_version;
-    if (stdio_peer_say(peer, "notifications/initialized", 0, json_invalid(), (str){}))
-        become_ready(peer);
+    peer->version                    = version;
+    peer->is_known_legacy            = !peer->wanted_version;
+    const struct stdio_saying saying = {.method = "notifications/initialized"};
+    if (stdio_peer_say(peer, &saying)) become_ready(peer);
 }
 
 /* --- what it says ----------------------------------------------------------------------------- */

@@ -94,6 +94,22 @@ const MODERN_TOOLS = [
   { name: 'weather', inputSchema: { type: 'object' }, outputSchema: { type: 'object', properties: { degrees: { type: 'number' } }, required: ['degrees'] } },
 ];
 
+const elicit = (params) => ({ method: 'elicitation/create', params });
+const COLOURS = { type: 'string', title: 'Colour', enum: ['red', 'green'], default: 'green' };
+const FORM = { type: 'object', properties: { name: { type: 'string', description: 'Your\u0007 name', minLength: 2, $ref: 'http://127.0.0.1:1/evil' }, colour: COLOURS }, required: ['name', 'colour'] };
+
+// Tools that ask for input: what they want to know, round by round.
+const ASKING = {
+  form: [{ who: elicit({ message: 'Who \u202eare\u0000 you?\nSay it.', requestedSchema: FORM }) }],
+  address: [{ consent: elicit({ mode: 'url', message: 'Sign in', url: 'https://id.example.org/connect?x=1' }) }],
+  rounds: [
+    { a: elicit({ message: 'First', requestedSchema: { type: 'object', properties: { n: { type: 'integer' } }, required: ['n'] } }) },
+    { b: elicit({ message: 'Second', requestedSchema: { type: 'object', properties: { sure: { type: 'boolean', default: true } } } }), c: elicit({ mode: 'url', message: 'Third', url: 'http://127.0.0.1/' }) },
+  ],
+  samples: [{ model: { method: 'sampling/createMessage', params: { messages: [] } } }],
+  nested: [{ deep: elicit({ message: 'Deep', requestedSchema: { type: 'object', properties: { in: { type: 'object' } } } }) }],
+};
+
 // 2026-07-28: every request says what it is, in its body and in its headers.
 export class Modern {
   on = Promise.resolve();
@@ -101,7 +117,18 @@ export class Modern {
   lost = 0;
   broken = 0;
   held = 0; // calls that were taken and never answered
-  traces = new Set(); // that calls belong to
+  asked = []; // calls of tools that ask for input
+
+  // Keeps nothing: what it has to know comes back with the answers.
+  ask(id, params) {
+    const { name, requestState, inputResponses } = params;
+    const rounds = ASKING[name];
+    const round = requestState === undefined ? 0 : JSON.parse(requestState).round + 1;
+    this.asked.push({ id, ...params });
+    if (round > 0 && inputResponses === undefined) return { ...text('no answers'), isError: true };
+    if (round < rounds.length) return { resultType: 'input_required', inputRequests: rounds[round], requestState: `{ "round":${round} }` };
+    return { resultType: 'complete', ...text(JSON.stringify(inputResponses)), structuredContent: inputResponses };
+  }
 
   handle = ({ method, headers, body }) => {
     if (method !== 'POST') return { status: 405 };
@@ -114,7 +141,6 @@ export class Modern {
     ].some(([header, said]) => header !== said);
     if (asked === 'initialize') return json({ id, error: { code: -32601, message: 'Method not found: initialize' } }, 404);
     if (wrong || !meta['io.modelcontextprotocol/clientInfo']) return json({ id, error: { code: -32020, message: 'Header mismatch' } }, 400);
-    this.traces.add(meta.traceparent?.split('-')[1]);
     if (asked === 'tools/list') return json({ id, result: { resultType: 'complete', ttlMs: 1000, cacheScope: 'private', tools: MODERN_TOOLS } });
     if (asked !== 'tools/call') return json({ id, error: { code: -32601, message: 'Method not found' } }, 404);
     return this.call(id, params, headers);
@@ -123,6 +149,7 @@ export class Modern {
   call(id, params, headers) {
     const { name, arguments: given, requestState } = params;
     this.calls++;
+    if (ASKING[name]) return json({ id, result: this.ask(id, params) });
     if (name === 'place') {
       if (plain(headers['mcp-param-region']) !== given.region) return json({ id, error: { code: -32020, message: 'Header mismatch: Mcp-Param-Region' } }, 400);
       return json({ id, result: { resultType: 'complete', ...text(given.region) } });

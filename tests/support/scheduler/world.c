@@ -169,6 +169,20 @@ static void call_note(struct world *world, const struct event *event)
     (void)buf_put_text(&world->calls, "\n");
 }
 
+/* Of a call: its job waits for it. */
+static void approval_note(struct world *world, const struct event *event)
+{
+    bool is_end = event->kind > EVENT_APPROVAL_REQUESTED && event->kind <= EVENT_APPROVAL_CANCELLED;
+    if (event->kind == EVENT_APPROVAL_REQUESTED) {
+        world->approval = event->id;
+        if (world->asker) job_find(world, world->asker)->asks = event->id;
+    }
+    for (size_t i = 0; i < world->job_count; i++) {
+        struct world_job *job = &world->jobs[i];
+        if (is_end && strcmp(job->asks.text, event->id.text) == 0) job->asks = (struct id){};
+    }
+}
+
 static void job_note(struct world *world, const struct event *event)
 {
     struct world_job *job = job_find(world, &event->id);
@@ -207,7 +221,7 @@ static void job_note(struct world *world, const struct event *event)
         break;
     default: break;
     }
-    if (event->kind == EVENT_APPROVAL_REQUESTED) world->approval = event->id;
+    approval_note(world, event);
     if (event->kind == EVENT_RUN_LABELLED) {
         str label = json_key_at(event->value, 0);
         json_object_put(&world->labels, label, json_ref(json_value_at(event->value, 0)));
@@ -277,6 +291,14 @@ static struct run *unpack(struct world *world, str snapshot)
     return run;
 }
 
+/* That ask nobody. */
+static size_t jobs_at_work(const struct world *world)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < world->job_count; i++) count += !world->jobs[i].asks.text[0];
+    return count;
+}
+
 static void check_same(const struct world *world, const struct run *a, const struct run *b)
 {
     ASSERT(run_sequence(a) == run_sequence(b));
@@ -285,7 +307,7 @@ static void check_same(const struct world *world, const struct run *a, const str
     ASSERT(run_next_due(a) == run_next_due(b));
     ASSERT(run_jobs_open(a) == run_jobs_open(b));
     ASSERT(run_progress_permille(a) == run_progress_permille(b));
-    ASSERT(run_jobs_open(a) == world->job_count);
+    ASSERT(run_jobs_open(a) == jobs_at_work(world));
 }
 
 static void prove(struct world *world)
@@ -377,6 +399,15 @@ static const struct answer *answer_of(const struct world *world, const struct wo
     return &ok;
 }
 
+static void ask(struct world *world, const struct id *id, json value)
+{
+    const struct job_question command = {.job = str_from(id->text), .value = value};
+    struct error error                = {};
+    world->asker                      = id;
+    finish(world, run_job_asked(world->run, &world->env, &command, &world->events, &error), &error);
+    world->asker = NULL;
+}
+
 static void answer_job(struct world *world, const struct world_job *job)
 {
     const struct answer *answer = answer_of(world, job);
@@ -389,6 +420,10 @@ static void answer_job(struct world *world, const struct world_job *job)
             .job = str_from(job->id.text), .output = value, .undo = undo, .usage = world->usage};
         finish(world, run_job_completed(world->run, &world->env, &command, &world->events, &error),
                &error);
+        return;
+    }
+    if (answer->kind == ANSWER_ASK) {
+        ask(world, &job->id, value);
         return;
     }
     bool has_part                    = answer->kind == ANSWER_PART || answer->kind == ANSWER_DOUBT;
@@ -413,7 +448,7 @@ static const struct world_job *job_next(const struct world *world, int64_t *ret_
     *ret_due_us = NO_DUE_US;
     for (size_t i = 0; i < world->job_count; i++) {
         const struct world_job *job = &world->jobs[i];
-        if (answer_of(world, job)->kind == ANSWER_NEVER) continue;
+        if (answer_of(world, job)->kind == ANSWER_NEVER || job->asks.text[0]) continue;
         if (job->due_us <= world->env.now_us) return job;
         if (job->due_us < *ret_due_us) *ret_due_us = job->due_us;
     }

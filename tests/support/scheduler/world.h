@@ -27,6 +27,7 @@ struct answer {
         ANSWER_FAIL_ONCE, /* likewise */
         ANSWER_PART,      /* as ANSWER_FAIL_ONCE, and a part is done, which `part` undoes */
         ANSWER_DOUBT,     /* likewise, and nobody knows of the rest */
+        ANSWER_ASK,       /* likewise; json = what a person is asked: world_decide() */
     } kind;
     const char *json; /* NULL: null; the error `communication` */
 };
@@ -38,6 +39,7 @@ struct world_job {
     uint32_t attempt;
     int64_t due_us;
     json input, key;
+    struct id asks; /* the approval that it waits for; empty: none */
 };
 
 struct world_child {
@@ -76,6 +78,7 @@ struct world {
     struct world_job *jobs; /* open ones */
     size_t job_count;
     uint32_t jobs_scheduled;
+    const struct id *asker; /* the job that asks just now; NULL: none */
     struct buf result;
     struct world_child *children; /* that some task waits for */
     size_t child_count;

@@ -59,10 +59,32 @@ static void bodies_are_made(void **)
     assert_int_equal(mcp_body_make(&outgoing, arena, &body, NULL), STATUS_OK);
     assert_non_null(strstr(body.ptr, "\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\""));
     assert_non_null(strstr(body.ptr, "\"io.modelcontextprotocol/clientCapabilities\":{}"));
+    outgoing.asks = true;
+    assert_int_equal(mcp_body_make(&outgoing, arena, &body, NULL), STATUS_OK);
+    assert_non_null(strstr(body.ptr,
+                           "\"io.modelcontextprotocol/"
+                           "clientCapabilities\":{\"elicitation\":{\"form\":{},\"url\":{}}}"));
     outgoing    = outgoing_of("notifications/initialized", json_invalid(), false);
     outgoing.id = 0;
     assert_int_equal(mcp_body_make(&outgoing, arena, &body, NULL), STATUS_OK);
     assert_string_equal(body.ptr, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}");
+}
+
+static void what_was_said_before_is_not_said_again(void **)
+{
+    CLEANUP(json_unrefp) json responses = parse("{\"a\":{\"action\":\"accept\"}}");
+    CLEANUP(json_unrefp) json state     = parse("\" s \"");
+    CLEANUP(json_unrefp) json first     = parse("{\"name\":\"t\"}");
+    CLEANUP(buf_done) struct buf text   = buf_init(TEXT_MAX);
+    CLEANUP(json_unrefp) json again     = mcp_params_again(json_ref(first), responses, state);
+    again                               = mcp_params_again(again, responses, json_invalid());
+    assert_true(json_print(again, JSON_COMPACT, &text) && buf_put_byte(&text, '\0'));
+    assert_string_equal(text.ptr,
+                        "{\"name\":\"t\",\"inputResponses\":{\"a\":{\"action\":\"accept\"}}}");
+    again = mcp_params_again(again, json_invalid(), state);
+    assert_int_equal(json_count(again), 2);
+    assert_true(json_equal(json_get_text(again, "requestState"), state));
+    assert_int_equal(json_count(first), 1);
 }
 
 /* "name: value" of each, one a line. */
@@ -149,8 +171,11 @@ static void tools_are_callable(void **)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(versions_are_known), cmocka_unit_test(bodies_are_made),
-        cmocka_unit_test(headers_are_made),   cmocka_unit_test(given_headers_are_checked),
+        cmocka_unit_test(versions_are_known),
+        cmocka_unit_test(bodies_are_made),
+        cmocka_unit_test(what_was_said_before_is_not_said_again),
+        cmocka_unit_test(headers_are_made),
+        cmocka_unit_test(given_headers_are_checked),
         cmocka_unit_test(tools_are_callable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "scheduler/decide/approval.h"
+#include "scheduler/engine/jobs/job_rows.h"
 #include "json/json_pointer.h"
 #include "json/json_text.h"
 
@@ -32,6 +33,11 @@ static status put_row(struct engine *engine, const Pb__ApprovalView *row, struct
     return record_append(engine->txn, TABLE_APPROVALS, key_bytes(&key), &row->base, reterr);
 }
 
+static bool is_of_call(const struct live_run *live, const struct event *event)
+{
+    return run_workflow(live->run)->tasks[event->task].kind == TASK_CALL;
+}
+
 static status request(struct engine *engine, struct live_run *live, const struct event *event,
                       struct error *reterr)
 {
@@ -48,6 +54,7 @@ static status request(struct engine *engine, struct live_run *live, const struct
     row.status     = PB__APPROVAL_STATUS__APPROVAL_STATUS_PENDING;
     row.created_us = event->time_us;
     row.due_us     = event->due_us;
+    row.asks       = is_of_call(live, event);
     row.editable   = json_is_truthy(json_get_text(asked, "editable"));
     TRY(fill_approvers(engine, json_get_text(asked, "approvers"), &row, reterr));
     TRY(json_in(engine->arena, json_get_text(asked, "form"), &row.form_json, reterr));
@@ -258,6 +265,9 @@ status engine_approval_event(struct engine *engine, struct live_run *live,
                              const struct event *event, struct error *reterr)
 {
     if (event->kind == EVENT_APPROVAL_REQUESTED) return request(engine, live, event, reterr);
+    if (event->kind == EVENT_APPROVAL_DECIDED && is_of_call(live, event)) {
+        TRY(engine_answer_job(engine, live, event, reterr));
+    }
 
     struct key key;
     id_key(&key, str_from(event->id.text));

@@ -12,6 +12,10 @@
 
 enum { FUNCTION_NAMES_MAX = 10'000 };
 
+/** When a job is due that waits for a person: at the end of 9999, so that its place in the queue is
+ * behind all others and it is never handed out before it is answered. */
+#define JOB_ASKS_US INT64_C(253402300799000000)
+
 /** The row of a job that was scheduled in this turn. Lives as long as the turn. */
 struct fresh_job {
     Pb__JobRecord record;
@@ -33,6 +37,10 @@ status engine_place_later(struct engine *engine, struct open_job *job, struct er
 
 /** Writes the places that are due. */
 status engine_places_flush(struct engine *engine, struct error *reterr);
+
+/** Somebody has answered what a job asks (EVENT_APPROVAL_DECIDED of a call): it goes on. */
+status engine_answer_job(struct engine *engine, const struct live_run *live,
+                         const struct event *event, struct error *reterr);
 
 void engine_functions_free(struct engine *engine);
 

@@ -20,7 +20,7 @@
 /* One report at work. */
 struct report {
     const Pb__JobReport *wire;
-    json value; /* output or error, borrowed; invalid: none */
+    json value; /* output, error or question, borrowed; invalid: none */
     json undo;  /* likewise */
 };
 
@@ -219,6 +219,13 @@ static status settle(struct engine *engine, struct open_job *job, const struct r
 /* --- released: back into the queue, no attempt burnt -------------------------------------------
  */
 
+static void note_question(Pb__JobRecord *record, const Pb__JobReleased *released)
+{
+    record->job->asked_json  = released->asked_json;
+    record->job->answer_json = (ProtobufCBinaryData){};
+    record->due_us           = JOB_ASKS_US;
+}
+
 static status release(struct engine *engine, struct open_job *job, const Pb__JobReleased *released,
                       struct error *reterr)
 {
@@ -234,6 +241,7 @@ static status release(struct engine *engine, struct open_job *job, const Pb__Job
     open_job_note_end(job, record);
     record->due_us =
         released->not_before_us > engine->now_us ? released->not_before_us : engine->now_us;
+    if (released->question_json.len > 0) note_question(record, released);
     if (*released->target) {
         struct target *target = engine_target_named(engine, str_from(released->target));
         if (target) open_job_aim(engine->queues, job, target, engine->now_us);
@@ -241,6 +249,30 @@ static status release(struct engine *engine, struct open_job *job, const Pb__Job
     open_job_return(engine->queues, job, record->due_us, engine->now_us);
     TRY(engine_job_put(engine, record, reterr));
     return engine_ready_put(engine, job, reterr);
+}
+
+/* --- asked: back into the queue, until somebody has answered ------------------------------------
+ */
+
+static status ask(struct engine *engine, struct open_job *job, struct live_run *live,
+                  const struct report *report, status *ret_code, struct error *reterr)
+{
+    const struct decide_env env        = engine_env(engine);
+    const struct id id                 = job->id;
+    const struct id run                = live->id;
+    const struct job_question question = {.job = str_from(id.text), .value = report->value};
+    struct error why                   = {};
+    engine_work_begin(engine, str_from(run.text));
+    status asked = run_job_asked(live->run, &env, &question, &engine->events, &why);
+    status kept  = asked == STATUS_OK ? engine_keep(engine, live, reterr) : STATUS_OK;
+    engine_work_end(engine);
+    TRY(kept);
+    *ret_code = asked;
+    if (asked == STATUS_OK) return release(engine, job, report->wire->released, reterr);
+    *ret_code = STATUS_FAILED_PRECONDITION;
+    log_write(LOG_WARN, "job.question_refused", LOG_TEXT_OF("job", id.text),
+              LOG_TEXT_OF("error", why.text));
+    return refused(engine, &id, str_from(run.text), asked, report->wire, reterr);
 }
 
 /* Says whether its task has ended: nobody is to begin it anew, but to find out what it did. */
@@ -266,16 +298,35 @@ static status give_back(struct engine *engine, struct open_job *job,
     return release(engine, job, released, reterr);
 }
 
+static status take_released(struct engine *engine, struct open_job *job,
+                            const struct report *report, status *ret_code, struct error *reterr)
+{
+    const Pb__JobReleased *released = report->wire->released;
+    struct live_run *live           = NULL;
+    bool asks                       = released->question_json.len > 0 && !job_is_delivery(job);
+    if (asks) TRY(engine_run(engine, str_from(job->run.text), NULL, &live, reterr));
+    bool is_wanted = live && !run_job_is_late(live->run, str_from(job->id.text));
+    *ret_code      = STATUS_OK;
+    engine_note_report(engine, job, report->wire, json_invalid());
+    TRY(engine_charge_released(engine, job, report->wire, reterr));
+    if (is_wanted) return ask(engine, job, live, report, ret_code, reterr);
+    return give_back(engine, job, released, reterr);
+}
+
 /* --- reports -----------------------------------------------------------------------------------
  */
 
-/* Says whether a value was sent that is no JSON: the service could not parse it. */
+/* Says whether a value was sent that is no JSON, which the service could not parse, or is too
+ * large. */
 static bool is_malformed(const struct report *report)
 {
+    bool is_back = report->wire->result_case == PB__JOB_REPORT__RESULT_RELEASED;
+    if (is_back && report->wire->released->asked_json.len > CHECKPOINT_MAX) return true;
     if (!json_is(report->value, JSON_INVALID)) return false;
     switch (report->wire->result_case) {
     case PB__JOB_REPORT__RESULT_COMPLETED: return report->wire->completed->output_json.len > 0;
     case PB__JOB_REPORT__RESULT_FAILED: return report->wire->failed->error_json.len > 0;
+    case PB__JOB_REPORT__RESULT_RELEASED: return report->wire->released->question_json.len > 0;
     default: return false;
     }
 }
@@ -307,10 +358,7 @@ static status take_report(struct engine *engine, struct worker *worker, const st
     case PB__JOB_REPORT__RESULT_FAILED:
         return settle(engine, job, report, decide_failed, ret_code, reterr);
     case PB__JOB_REPORT__RESULT_RELEASED:
-        *ret_code = STATUS_OK;
-        engine_note_report(engine, job, report->wire, json_invalid());
-        TRY(engine_charge_released(engine, job, report->wire, reterr));
-        return give_back(engine, job, report->wire->released, reterr);
+        return take_released(engine, job, report, ret_code, reterr);
     default: return STATUS_OK; /* nothing that we know: INVALID_ARGUMENT */
     }
 }

@@ -1,0 +1,127 @@
+// Servers of MCP that ask for input in the middle of a call: a person answers by an approval, and the call goes on.
+import assert from 'node:assert/strict';
+import { after } from 'node:test';
+import { Modern } from './support/peers.mjs';
+import { scenario } from './support/suite.mjs';
+import { knows } from './support/tools.mjs';
+import { Upstream } from './support/upstream.mjs';
+
+const modern = new Modern();
+const upstream = await Upstream.start((request) => modern.handle(request));
+after(() => upstream.stop());
+
+const mcp = (name, options = '') => `call: mcp, with: { transport: { http: { endpoint: '${upstream.url}/modern' }${options} }, method: tools/call, parameters: { name: ${name}, arguments: { a: 1 } } }`;
+const act = (name, connection = 'desk') => `call: mcp.call_tool, with: { connection: ${connection}, name: ${name} }`;
+const fails = (name, call) => `{ try: [ { one: { ${call} } } ], catch: { as: error, do: [ { keep: { set: '\${ $error }' } } ] } }`;
+const workflow = (name, task) => `
+document: { dsl: '1.0.3', namespace: default, name: ${name}, version: '1.0.0' }
+do:
+  - ask: ${task}
+`;
+const WORKFLOWS = {
+  form: `{ ${mcp('form')} }`,
+  desk: `{ ${act('form')} }`,
+  address: `{ ${act('address')} }`,
+  rounds: `{ ${mcp('rounds')} }`,
+  late: fails('late', `${mcp('form')}, timeout: { after: PT1S }`),
+  refusing: fails('refusing', mcp('form', ', options: { input: refuse }')),
+  shut: fails('shut', act('form', 'shut')),
+  samples: fails('samples', mcp('samples')),
+  nested: fails('nested', mcp('nested')),
+};
+
+const connection = (more) => ({ adapter: 'mcp', config: { url: `${upstream.url}/modern`, ...more }, allow_private: true });
+const config = { tools: { connections: { desk: connection(), shut: connection({ input: 'refuse' }) } } };
+
+const callsOf = (name) => modern.asked.filter((call) => call.name === name);
+
+scenario('servers of MCP ask people', { needs: ['scheduler', 'gateway', 'tool-adapter'], checkNeeds: false, config }, async (suite) => {
+  const pending = (run) => suite.until(`run ${run.id} asks`, async () => {
+    const { items } = await suite.api.patient('GET', `/v1/approvals?status=pending&run=${run.id}`);
+    return items[0];
+  });
+  const decide = (approval, verdict, body = {}) => suite.api.ok('POST', `/v1/approvals/${approval.id}/${verdict}`, body);
+  const started = {};
+  await knows(suite, 'mcp.call_tool');
+  for (const [name, task] of Object.entries(WORKFLOWS)) {
+    await suite.apply(workflow(name, task));
+    started[name] = await suite.startRun(name);
+  }
+
+  // What is asked, with a stranger's words made harmless.
+  const form = await pending(started.form);
+  assert.equal(form.title, `${upstream.url} asks for input`);
+  assert.deepEqual(form.payload, { server: upstream.url, tool: 'form', message: 'Who are you?\nSay it.', mode: 'form' });
+  assert.deepEqual(form.form, {
+    type: 'object',
+    properties: { name: { type: 'string', description: 'Your name', minLength: 2 }, colour: { type: 'string', title: 'Colour', enum: ['red', 'green'], default: 'green' } },
+    required: ['name'],
+    additionalProperties: false,
+  });
+  const seen = await suite.api.ok('GET', `/v1/runs/${started.form.id}?explain=true`);
+  assert.equal(seen.status, 'waiting');
+  assert.deepEqual([seen.waiting_for[0].kind, seen.waiting_for[0].detail], ['approval', form.id]);
+  const desk = await pending(started.desk);
+  assert.equal(desk.payload.server, 'desk');
+  const address = await pending(started.address);
+  assert.deepEqual(address.payload, { server: 'desk', tool: 'address', message: 'Sign in', mode: 'url', url: 'https://id.example.org/connect?x=1', host: 'id.example.org' });
+  const first = await pending(started.rounds);
+  for (const { _meta: meta } of callsOf('address')) assert.deepEqual(meta['io.modelcontextprotocol/clientCapabilities'], { elicitation: { form: {}, url: {} } });
+
+  // Neither a worker nor the scheduler has to stay for it.
+  await Promise.all([suite['tool-adapter'].kill(), suite.scheduler.kill()]);
+  await Promise.all([suite['tool-adapter'].start(), suite.scheduler.start()]);
+  await suite.until('the gateway reaches it again', async () => (await suite.api.call('GET', `/v1/approvals/${form.id}`)).status === 200);
+
+  await suite.api.refused('POST', `/v1/approvals/${form.id}/approve`, {}, 422, 'input_invalid');
+  await suite.api.refused('POST', `/v1/approvals/${form.id}/approve`, { data: { name: 'x' } }, 422, 'input_invalid');
+  await suite.api.refused('POST', `/v1/approvals/${form.id}/approve`, { data: { name: 'Ann', age: 7 } }, 422, 'input_invalid');
+  await suite.api.refused('POST', `/v1/approvals/${form.id}/reject`, { data: { name: 'Ann' } }, 422, 'input_invalid');
+  await decide(form, 'approve', { data: { name: 'Ann' } });
+  assert.deepEqual((await suite.runEnds(started.form.id)).output.structuredContent, { who: { action: 'accept', content: { name: 'Ann', colour: 'green' } } }, 'with the default');
+  const [again] = callsOf('form').filter(({ inputResponses }) => inputResponses);
+  assert.equal(again.requestState, '{ "round":0 }', 'byte for byte');
+  assert.deepEqual(again.arguments, { a: 1 });
+  assert.ok(!callsOf('form').some((call) => call !== again && call.id === again.id), 'a request of its own');
+
+  await decide(desk, 'reject', { comment: 'not now' });
+  const declined = await suite.runEnds(started.desk.id);
+  assert.deepEqual(declined.output.structured, { who: { action: 'decline' } });
+  await decide(address, 'approve');
+  assert.deepEqual((await suite.runEnds(started.address.id)).output.structured, { consent: { action: 'accept' } });
+
+  await decide(first, 'approve', { data: { n: 3 } });
+  const second = await suite.until('it asks again', async () => {
+    const approval = await pending(started.rounds);
+    return approval.id !== first.id && approval;
+  });
+  assert.deepEqual(second.payload.requests.map(({ name, mode, host }) => [name, mode, host]), [['b', 'form', undefined], ['c', 'url', '127.0.0.1']]);
+  await decide(second, 'approve', { data: { b: {} } });
+  assert.deepEqual((await suite.runEnds(started.rounds.id)).output.structuredContent, { b: { action: 'accept', content: { sure: true } }, c: { action: 'accept' } });
+  assert.equal(callsOf('rounds').length, 3);
+
+  const late = await suite.runEnds(started.late.id);
+  assert.equal(late.output.status, 408);
+  const { items: expired } = await suite.api.patient('GET', `/v1/approvals?run=${started.late.id}`);
+  assert.deepEqual(expired.map(({ status }) => status), ['expired']);
+  for (const name of ['refusing', 'shut']) assert.match((await suite.runEnds(started[name].id)).output.detail, /asks for input: Who are you\? Say it\./, name);
+  assert.match((await suite.runEnds(started.samples.id)).output.detail, /sampling\/createMessage/);
+  assert.match((await suite.runEnds(started.nested.id)).output.detail, /`in`/);
+
+  // By hand there is nobody to ask.
+  const invoked = await suite.until('the gateway reaches the new tool-adapter', async () => {
+    const answer = await suite.api.call('POST', '/v1/tools/mcp.call_tool/invoke', { connection: 'desk', arguments: { name: 'form' } });
+    return answer.status !== 503 && answer;
+  });
+  assert.match(JSON.stringify(invoked.body), /asks for input: Who are you\?/);
+
+  // Whoever cancels the run takes the question along.
+  const given_up = await suite.startRun('form');
+  const open = await pending(given_up);
+  await suite.api.ok('POST', `/v1/runs/${given_up.id}/cancel`, {});
+  await suite.runEnds(given_up.id, 'cancelled');
+  await suite.api.refused('POST', `/v1/approvals/${open.id}/approve`, { data: { name: 'Ann' } }, 409, 'approval_closed');
+
+  const types = (await suite.history(started.form.id)).map(({ type }) => type).filter((type) => /^(job|approval)\./.test(type));
+  assert.deepEqual(types, ['job.scheduled', 'approval.requested', 'approval.decided', 'job.completed'], 'one call');
+});
