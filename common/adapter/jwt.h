@@ -1,7 +1,7 @@
 /**
- * jwt: signed tokens (RFC 7519) that prove who asks: HS256 and RS256 (RFC 7518).
+ * jwt: signed tokens (RFC 7519) that prove who asks: HS256, RS256 and ES256 (RFC 7518).
  *
- * Pure but for the signature's own randomness, of which these two have none. Any thread.
+ * Pure but for the randomness that a signature of ES256 has. Any thread.
  */
 #ifndef ADAPTER_JWT_H
 #define ADAPTER_JWT_H
@@ -14,11 +14,13 @@
 
 enum { JWT_MAX = 8 << 10 /* bytes */ };
 
+enum jwt_algorithm { JWT_HS256, JWT_RS256, JWT_ES256 };
+
 /** What is signed, and with what. All borrowed. */
 struct jwt {
-    bool is_rs256; /* else HS256 */
-    bytes key;     /* RS256: a private key as PEM */
-    json header;   /* more members than `alg` and `typ`, or JSON_INVALID */
+    enum jwt_algorithm algorithm;
+    bytes key;   /* RS256, ES256: a private key as PEM */
+    json header; /* more members than `alg` and `typ`, or JSON_INVALID */
     json claims;
 };
 

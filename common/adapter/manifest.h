@@ -13,6 +13,7 @@
 #define ADAPTER_MANIFEST_H
 
 #include "adapter/formula.h"
+#include "adapter/jwt.h"
 #include "base/diagnostic.h"
 #include "base/status.h"
 #include "schema/schema.h"
@@ -86,7 +87,7 @@ struct manifest_auth {
     struct formula *user;
     json settings; /* the section as it stands, for kinds with more */
 
-    bool is_rs256; /* AUTH_JWT, and what follows: else HS256 */
+    enum jwt_algorithm algorithm; /* AUTH_JWT, and what follows */
     enum secret_form secret_form;
     struct formula *header, *claims; /* maps; NULL: none */
     int64_t ttl_ms;
@@ -94,9 +95,10 @@ struct manifest_auth {
     struct formula *service, *region;                    /* AUTH_SIGV4 */
     const char *access_key, *secret_key, *session_token; /* slots; the last may be NULL */
 
-    struct formula *token_url, *client_id; /* AUTH_OAUTH2 */
-    const char *client_secret;             /* slots; */
-    const char *refresh_token;             /* NULL: client_credentials */
+    struct formula *token_url, *client_id;  /* AUTH_OAUTH2 */
+    const char *client_secret, *client_key; /* slots; one of them is NULL */
+    struct formula *client_key_id;          /* NULL: the key has no name */
+    const char *refresh_token;              /* a slot; NULL: client_credentials */
     json scopes;
     bool is_posted; /* the client's secret stands in the body, not in a header */
 

@@ -1,6 +1,7 @@
 /* Parts that stand at a manifest's top, and in actions: auth, errors; limits and pages. */
 #include "adapter/manifest_internal.h"
 #include "base/assert.h"
+#include "base/attr.h"
 
 #include <stdlib.h>
 
@@ -48,10 +49,12 @@ static void check_secret(struct reading *reading, json auth, const char *key)
 
 static void jwt_read(struct reading *reading, json auth, struct manifest_auth *ret_auth)
 {
-    static const char *const forms[] = {"text", "hex", "base64", "pem"};
-    const char *form                 = text_at(auth, "secret_format");
-    ret_auth->is_rs256               = strcmp(text_at(auth, "alg"), "RS256") == 0;
-    ret_auth->secret_form            = ret_auth->is_rs256 ? SECRET_PEM : SECRET_TEXT;
+    static const char *const forms[]      = {"text", "hex", "base64", "pem"};
+    static const char *const algorithms[] = {"HS256", "RS256", "ES256"};
+    const char *form                      = text_at(auth, "secret_format");
+    ret_auth->algorithm =
+        (enum jwt_algorithm)choice_of(text_at(auth, "alg"), algorithms, ARRAY_LEN(algorithms));
+    ret_auth->secret_form = ret_auth->algorithm == JWT_HS256 ? SECRET_TEXT : SECRET_PEM;
     if (form) {
         ret_auth->secret_form =
             (enum secret_form)choice_of(form, forms, sizeof forms / sizeof *forms);
@@ -77,11 +80,24 @@ static void oauth2_auth_read(struct reading *reading, json auth, struct manifest
     ret_auth->token_url     = formula_at(reading, auth, "token_url", FORMULA_KEEPS_NULL);
     ret_auth->client_id     = formula_at(reading, auth, "client_id", FORMULA_KEEPS_NULL);
     ret_auth->client_secret = text_at(auth, "client_secret");
+    ret_auth->client_key    = text_at(auth, "client_key");
+    ret_auth->client_key_id = formula_at(reading, auth, "client_key_id", FORMULA_DROPS_NULL);
     ret_auth->refresh_token = is_refresh ? text_at(auth, "refresh_token") : NULL;
     ret_auth->scopes        = json_get_text(auth, "scopes");
     ret_auth->is_posted     = client_auth && strcmp(client_auth, "post") == 0;
     if (is_refresh && !ret_auth->refresh_token) {
         (void)reading_refuse(reading, "M02", "`grant: refresh_token` needs `refresh_token`");
+    }
+    bool has_key = client_auth && strcmp(client_auth, "private_key_jwt") == 0;
+    if (has_key && (!ret_auth->client_key || ret_auth->client_secret)) {
+        (void)reading_refuse(
+            reading, "M02",
+            "`client_auth: private_key_jwt` needs `client_key`, and no `client_secret`");
+    }
+    if (!has_key && (!ret_auth->client_secret || ret_auth->client_key)) {
+        (void)reading_refuse(
+            reading, "M02",
+            "`oauth2` needs `client_secret`, or `client_auth: private_key_jwt` with `client_key`");
     }
 }
 
@@ -98,9 +114,9 @@ void manifest_auth_read(struct reading *reading, json map, struct manifest_auth 
 {
     static const char *const kinds[]   = {"none", "bearer", "basic",  "header", "query",
                                           "path", "jwt",    "oauth2", "sigv4",  "hmac"};
-    static const char *const secrets[] = {"secret",        "password",   "client_secret",
-                                          "refresh_token", "access_key", "secret_key",
-                                          "session_token"};
+    static const char *const secrets[] = {"secret",     "password",      "client_secret",
+                                          "client_key", "refresh_token", "access_key",
+                                          "secret_key", "session_token"};
     json auth                          = json_get_text(map, "auth");
     if (!json_is(auth, JSON_OBJECT)) return; /* not given, or `none` */
     size_t back = reading_enter(reading, "auth");

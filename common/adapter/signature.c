@@ -6,7 +6,7 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "base/hash.h"
-#include "base/rsa.h"
+#include "base/private_key.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -101,7 +101,7 @@ static status token_make(const struct manifest_auth *auth, const struct outgoing
 {
     CLEANUP(json_unrefp) json header = json_invalid();
     CLEANUP(json_unrefp) json claims = json_invalid();
-    CLEANUP(buf_done) struct buf key = buf_init(RSA_PEM_MAX);
+    CLEANUP(buf_done) struct buf key = buf_init(PRIVATE_KEY_PEM_MAX);
     struct error error               = {};
     if (auth->header) {
         status code =
@@ -110,10 +110,10 @@ static status token_make(const struct manifest_auth *auth, const struct outgoing
     }
     TRY(claims_new(auth, source->scope, time_us(source), &claims, reterr));
     TRY(decode_key(auth, secret, &key, reterr));
-    const struct jwt jwt = {.is_rs256 = auth->is_rs256,
-                            .key      = bytes_from(buf_str(&key)),
-                            .header   = header,
-                            .claims   = claims};
+    const struct jwt jwt = {.algorithm = auth->algorithm,
+                            .key       = bytes_from(buf_str(&key)),
+                            .header    = header,
+                            .claims    = claims};
     status code          = jwt_put(&jwt, out, reterr);
     explicit_bzero(key.ptr, key.len);
     return code;

@@ -193,7 +193,7 @@ static status open(struct probe *probe, struct error *reterr)
     return STATUS_OK;
 }
 
-/* {client_id, client_secret} of the suite's context. */
+/* {client_id, client_secret or private_key_pem} of the suite's context. */
 static void read_client(struct probe *probe)
 {
     CLEANUP(json_unrefp) json context = json_invalid();
@@ -201,10 +201,12 @@ static void read_client(struct probe *probe)
     if (text) (void)!json_parse(str_from(text), NULL, &context, NULL, NULL);
     json id     = json_get_text(context, "client_id");
     json secret = json_get_text(context, "client_secret");
-    if (!json_is(id, JSON_TEXT) || !json_is(secret, JSON_TEXT)) return;
+    json key    = json_get_text(context, "private_key_pem");
+    bool is_key = json_is(key, JSON_TEXT);
+    if (!json_is(id, JSON_TEXT) || (!is_key && !json_is(secret, JSON_TEXT))) return;
     probe->oauth = json_object_new(2);
     json_object_put_text(&probe->oauth, "id", json_ref(id));
-    json_object_put_text(&probe->oauth, "secret", json_ref(secret));
+    json_object_put_text(&probe->oauth, is_key ? "key" : "secret", json_ref(is_key ? key : secret));
 }
 
 static void run(struct probe *probe, const char *url)

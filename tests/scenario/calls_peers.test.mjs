@@ -1,5 +1,6 @@
 // `call: mcp` and `call: a2a`: servers of both eras of MCP (one of them tutti's own gateway), and an agent.
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -41,8 +42,10 @@ const connection = (path, more) => ({ adapter: 'mcp', config: { url: `${upstream
 const config = { scheduler: { secrets_dir: folder }, tools: { connections: { old: connection('/legacy', { tools: ['echo', 'fail'] }), modern: connection('/modern'), trusted: connection('/modern', { trusted: true }), sure: connection('/modern', { trusted: true }), guarded: { ...connection('/modern'), allow_private: false } } } };
 const oauth = (more) => ({ ...connection('/guarded/mcp', { client_id: 'me', ...more }), secrets: { client_secret: { secret: 'KEEPS' } } });
 await writeFile(join(folder, 'client'), 'secret-of-client', { mode: 0o600 });
-config.secrets = { KEEPS: { file: join(folder, 'client') } };
-Object.assign(config.tools.connections, { told: oauth({ issuer: `${upstream.url}/id` }), believed: oauth({ trusted: true }), misled: oauth({ issuer: `${upstream.url}/other` }), silent: oauth({}), nameless: { ...oauth({ token_url: `${upstream.url}/id/token` }), config: { url: `${upstream.url}/guarded/mcp`, token_url: `${upstream.url}/id/token` } } });
+await writeFile(join(folder, 'key'), generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
+config.secrets = { KEEPS: { file: join(folder, 'client') }, SIGNS: { file: join(folder, 'key') } };
+const signing = (more) => ({ ...oauth(more), secrets: { client_key: { secret: 'SIGNS' } } });
+Object.assign(config.tools.connections, { told: oauth({ issuer: `${upstream.url}/id` }), keyed: signing({ issuer: `${upstream.url}/id` }), signed: signing({ token_url: `${upstream.url}/id/token` }), believed: oauth({ trusted: true }), misled: oauth({ issuer: `${upstream.url}/other` }), silent: oauth({}), nameless: { ...oauth({ token_url: `${upstream.url}/id/token` }), config: { url: `${upstream.url}/guarded/mcp`, token_url: `${upstream.url}/id/token` } } });
 
 const WORKFLOW = `
 document: { dsl: '1.0.3', namespace: default, name: peers, version: '1.0.0' }
@@ -91,6 +94,8 @@ ${fails('promised', act('call_tool', 'sure, name: weather, arguments: { degrees:
 ${fails('misled', act('call_tool', 'misled, name: later'))}
 ${fails('silent', act('call_tool', 'silent, name: later'))}
 ${fails('nameless', act('call_tool', 'nameless, name: later'))}
+${fails('keyed', act('call_tool', 'keyed, name: later'))}
+  - signed: { ${act('call_tool', 'signed, name: later')} }
 ${fails('guard', act('list_tools', 'guarded'))}
 output: { as: '\${ $steps }' }
 `;
@@ -146,7 +151,10 @@ scenario('servers of MCP and agents are called', { needs: ['scheduler', 'gateway
   assert.equal(output.promised.status, 400);
   for (const name of ['told', 'again', 'believed']) assert.equal(output[name].text, 'now', `${name}: with a token from where the server says`);
   assert.deepEqual(guarded.tokens[0], { grant_type: 'client_credentials', scope: 'tools', resource: `${upstream.url}/guarded/mcp`, client_id: 'me', client_secret: 'secret-of-client' });
-  assert.equal(guarded.tokens.length, 1, 'equal clients share a token');
+  assert.equal(guarded.tokens.length, 2, 'equal clients share a token');
+  assert.equal(output.signed.text, 'now', 'with a token for what its key has signed');
+  assert.deepEqual([guarded.tokens[1].client_secret, guarded.tokens[1].client_assertion.split('.').length], [undefined, 3]);
+  assert.match(output.keyed.detail, /takes no client_credentials with a key/);
   assert.match(output.misled.detail, /does not name the `issuer`/);
   assert.match(output.silent.detail, /does not say who may have its client_secret/);
   assert.match(output.nameless.detail, /client\.id is missing/);

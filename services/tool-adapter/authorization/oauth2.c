@@ -3,6 +3,7 @@
 #include "adapter/jwt.h"
 #include "base/attr.h"
 #include "base/mem.h"
+#include "base/private_key.h"
 #include "http/http.h"
 #include "http/url.h"
 #include "json/json_text.h"
@@ -81,16 +82,26 @@ static status check_grant(const struct oauth2_policy *policy, struct error *rete
                 STR_ARG(str_slice(grant, 0, grant.len < CODE_MAX ? grant.len : CODE_MAX)));
 }
 
+/* A ready assertion, or what one is signed with. */
+static status check_key(const struct oauth2_policy *policy, struct error *reterr)
+{
+    str key = client(policy, "key");
+    if (client(policy, "assertion").len > 0) return STATUS_OK;
+    if (key.len == 0) return missing(reterr, policy, "client.assertion");
+    if (private_key_kind(key) != PRIVATE_KEY_NONE) return STATUS_OK;
+    return fail(reterr, STATUS_INVALID_ARGUMENT,
+                "the key of the OAuth 2 client is no private key in PEM without a password: RSA of "
+                "%d to %d bits, or P-256",
+                PRIVATE_KEY_RSA_BITS_MIN, PRIVATE_KEY_RSA_BITS_MAX);
+}
+
 static status check_client(const struct oauth2_policy *policy, struct error *reterr)
 {
     str method = method_of(policy);
     if (str_is(method, "none")) return STATUS_OK;
     bool has_id = client(policy, "id").len > 0;
     if (!has_id && !str_is(grant_of(policy), "client_credentials")) return STATUS_OK; /* public */
-    if (str_is(method, "private_key_jwt")) {
-        return client(policy, "assertion").len > 0 ? STATUS_OK
-                                                   : missing(reterr, policy, "client.assertion");
-    }
+    if (str_is(method, "private_key_jwt")) return check_key(policy, reterr);
     bool is_known = str_is(method, "client_secret_post") || str_is(method, "client_secret_basic") ||
                     str_is(method, "client_secret_jwt");
     if (!is_known) return missing(reterr, policy, "a known client.authentication");
@@ -285,35 +296,49 @@ static void make_basic(const struct oauth2_policy *policy, struct buf *out)
     free(text);
 }
 
-/* RFC 7523: the client signs a statement about itself with its secret. */
+/* RFC 7523: the client signs a statement about itself, with its secret or its own key. It is for
+ * the issuer where that is known, else for the endpoint (section 3, item 3). */
 static void make_assertion(const struct oauth2_policy *policy, str url, int64_t now_s, str nonce,
                            struct buf *out)
 {
+    CLEANUP(json_unrefp) json header = json_object_new(1);
     CLEANUP(json_unrefp) json claims = json_object_new(6);
     str id                           = client(policy, "id");
+    str audience                     = client(policy, "audience");
+    str key                          = client(policy, "key");
+    str key_id                       = client(policy, "key_id");
     struct error ignored             = {};
+    struct jwt jwt                   = {.key = bytes_from(client(policy, "secret"))};
+    if (key.len > 0) {
+        bool is_rsa   = private_key_kind(key) == PRIVATE_KEY_RSA;
+        jwt.algorithm = is_rsa ? JWT_RS256 : JWT_ES256;
+        jwt.key       = bytes_from(key);
+    }
+    if (key_id.len > 0) json_object_put_text(&header, "kid", json_text_new(key_id));
     json_object_put_text(&claims, "iss", json_text_new(id));
     json_object_put_text(&claims, "sub", json_text_new(id));
-    json_object_put_text(&claims, "aud", json_text_new(url));
+    json_object_put_text(&claims, "aud", json_text_new(audience.len > 0 ? audience : url));
     json_object_put_text(&claims, "jti", json_text_new(nonce));
     json_object_put_text(&claims, "iat", json_int(now_s));
     json_object_put_text(&claims, "exp", json_int(now_s + OAUTH2_ASSERTION_S));
-    const struct jwt jwt = {.key = bytes_from(client(policy, "secret")), .claims = claims};
+    jwt.header = header;
+    jwt.claims = claims;
     if (jwt_put(&jwt, out, &ignored) != STATUS_OK) out->is_full = true;
 }
 
 static void put_client(struct parameters *to, const struct oauth2_policy *policy, str url,
                        int64_t now_s, str nonce, struct buf *authorization)
 {
-    str method = method_of(policy);
-    bool signs = str_is(method, "client_secret_jwt");
+    str method    = method_of(policy);
+    bool is_keyed = str_is(method, "private_key_jwt");
+    bool signs = str_is(method, "client_secret_jwt") || (is_keyed && client(policy, "key").len > 0);
     if (str_is(method, "client_secret_basic")) {
         make_basic(policy, authorization);
         return;
     }
     put(to, "client_id", client(policy, "id"));
     if (str_is(method, "client_secret_post")) put(to, "client_secret", client(policy, "secret"));
-    if (!signs && !str_is(method, "private_key_jwt")) return;
+    if (!signs && !is_keyed) return;
     CLEANUP(buf_done) struct buf assertion = buf_init(OAUTH2_REQUEST_MAX);
     if (signs) {
         make_assertion(policy, url, now_s, nonce, &assertion);

@@ -5,7 +5,9 @@
  *   grants      client_credentials, password, refresh_token (the token is `subject.token`), token
  *               exchange (RFC 8693). authorization_code needs a person and is refused
  *   clients     client_secret_post (the default), client_secret_basic, client_secret_jwt (RFC 7523,
- *               HS256), private_key_jwt (`assertion` is the ready JWT), none
+ *               HS256), private_key_jwt (`assertion` is the ready JWT; or `key`, a private key in
+ *               PEM, makes one by RS256 or ES256, with `key_id` and for `audience` if they are
+ *               given: not of the language), none
  *   endpoints   `oauth2`: the authority with `endpoints.token` (/oauth2/token) behind it, or that
  *               alone if it is a URL; `oidc`, and an authority that is a discovery document: the
  *               token_endpoint found there

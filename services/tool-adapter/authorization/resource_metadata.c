@@ -1,6 +1,7 @@
 #include "tool-adapter/authorization/resource_metadata.h"
 
 #include "base/attr.h"
+#include "base/private_key.h"
 #include "http/url.h"
 #include "tool-adapter/authorization/challenge.h"
 #include "json/json_text.h"
@@ -155,11 +156,24 @@ static bool offers(json metadata, const char *key, const char *wanted, bool is_d
     return false;
 }
 
-/* NULL: none that can be used. Without a list it is basic (RFC 8414, section 2). */
-static const char *method_of(json metadata)
+/* Of servers that say which they take. */
+static bool takes_key(json metadata, str key)
+{
+    bool is_rsa = private_key_kind(key) == PRIVATE_KEY_RSA;
+    return offers(metadata, "token_endpoint_auth_methods_supported", "private_key_jwt", true) &&
+           offers(metadata, "token_endpoint_auth_signing_alg_values_supported",
+                  is_rsa ? "RS256" : "ES256", true);
+}
+
+/* NULL: none that can be used. A key goes before a secret, which leaves the house; without a list
+ * secrets are basic (RFC 8414, section 2). */
+static const char *method_of(json metadata, json client)
 {
     static const char *const methods[] = {"client_secret_basic", "client_secret_post"};
-    for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
+    str key                            = text_at(client, "key");
+    if (key.len > 0 && takes_key(metadata, key)) return "private_key_jwt";
+    bool has_secret = text_at(client, "secret").len > 0;
+    for (size_t i = 0; has_secret && i < ARRAY_LEN(methods); i++) {
         if (offers(metadata, "token_endpoint_auth_methods_supported", methods[i], i == 0)) {
             return methods[i];
         }
@@ -178,19 +192,31 @@ static json scopes_new(json client, json resource_metadata, str scope)
     return scopes;
 }
 
+/* What it proves itself by, and nothing else of it. Owned. */
+static json proof_new(json client, const char *method, json metadata)
+{
+    json proof     = json_object_new(5);
+    json key_id    = json_get_text(client, "key_id");
+    bool has_key   = strcmp(method, "private_key_jwt") == 0;
+    const char *by = has_key ? "key" : "secret";
+    json_object_put_text(&proof, "id", json_ref(json_get_text(client, "id")));
+    json_object_put_text(&proof, by, json_ref(json_get_text(client, by)));
+    json_object_put_text(&proof, "authentication", json_text_from(method));
+    if (!has_key) return proof;
+    json_object_put_text(&proof, "audience", json_ref(json_get_text(metadata, "issuer")));
+    if (json_is(key_id, JSON_TEXT)) json_object_put_text(&proof, "key_id", json_ref(key_id));
+    return proof;
+}
+
 static json policy_new(json client, const char *method, json metadata, json resource_metadata,
                        str scope)
 {
     json policy    = json_object_new(6);
-    json as        = json_object_new(3);
     json endpoints = json_object_new(1);
     json scopes    = scopes_new(client, resource_metadata, scope);
-    json_object_put_text(&as, "id", json_ref(json_get_text(client, "id")));
-    json_object_put_text(&as, "secret", json_ref(json_get_text(client, "secret")));
-    json_object_put_text(&as, "authentication", json_text_from(method));
     json_object_put_text(&endpoints, "token", json_ref(json_get_text(metadata, "token_endpoint")));
     json_object_put_text(&policy, "grant", json_text_from("client_credentials"));
-    json_object_put_text(&policy, "client", as);
+    json_object_put_text(&policy, "client", proof_new(client, method, metadata));
     json_object_put_text(&policy, "endpoints", endpoints);
     json_object_put_text(&policy, "resource",
                          json_ref(json_get_text(resource_metadata, "resource")));
@@ -214,10 +240,11 @@ status server_metadata_read(str issuer, str document, json client, json resource
     if (!url_parse(text_at(metadata, "token_endpoint"), &url)) {
         return fail(reterr, STATUS_UNAVAILABLE, "the authorization server has no token_endpoint");
     }
-    const char *method = method_of(metadata);
+    const char *method = method_of(metadata, client);
     if (!method || !offers(metadata, "grant_types_supported", "client_credentials", true)) {
         return fail(reterr, STATUS_FAILED_PRECONDITION,
-                    "the authorization server takes no client_credentials with a secret");
+                    "the authorization server takes no client_credentials with %s",
+                    text_at(client, "key").len > 0 ? "a key of this kind" : "a secret");
     }
     *ret_policy = policy_new(client, method, metadata, resource_metadata, scope);
     return STATUS_OK;

@@ -41,11 +41,12 @@ status resource_metadata_read(str resource, str issuer, str document, json *ret_
 /** Where the metadata of the authorization server may be; as above. */
 bool server_metadata_url(str issuer, unsigned attempt, struct buf *out);
 
-/** Reads it, and makes the policy of OAuth 2 (oauth2.h) of it. `client` is {id, secret, scopes?},
- * `resource_metadata` what was read before;
- * scopes are the client's own, or those that the challenge asks for, or else all of the resource.
- * UNAVAILABLE: it is no metadata; PERMISSION_DENIED: of another issuer; FAILED_PRECONDITION: the
- * server takes no such client. Owned. */
+/** Reads it, and makes the policy of OAuth 2 (oauth2.h) of it. `client` is {id, secret?, key?,
+ * key_id?, scopes?}: with a key (a private one, in PEM) it proves itself by private_key_jwt if the
+ * server takes that. `resource_metadata` is what was read before; scopes are the client's own, or
+ * those that the challenge asks for, or else all of the resource. UNAVAILABLE: it is no metadata;
+ * PERMISSION_DENIED: of another issuer; FAILED_PRECONDITION: the server takes no such client.
+ * Owned. */
 status server_metadata_read(str issuer, str document, json client, json resource_metadata,
                             str scope, json *ret_policy, struct error *reterr);
 

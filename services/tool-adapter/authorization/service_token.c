@@ -36,6 +36,23 @@ static status put_secret(json *map, const char *name, const struct manifest *man
     return STATUS_OK;
 }
 
+/* By what the client proves itself. */
+static status put_client(json *client, const struct manifest *manifest,
+                         const struct manifest_auth *auth, json scope,
+                         const struct secret_source *secrets, struct error *reterr)
+{
+    const char *method = auth->is_posted ? "client_secret_post" : "client_secret_basic";
+    if (auth->client_key) method = "private_key_jwt";
+    json_object_put_text(client, "authentication", json_text_from(method));
+    if (!auth->client_key) {
+        return put_secret(client, "secret", manifest, auth->client_secret, secrets, reterr);
+    }
+    if (auth->client_key_id) {
+        TRY(put_formula(client, "key_id", auth->client_key_id, "client_key_id", scope, reterr));
+    }
+    return put_secret(client, "key", manifest, auth->client_key, secrets, reterr);
+}
+
 /* Tokens outlive the toolbox whose manifests and settings the parts of a policy come from. */
 static status copy(json members, json *ret_copy, struct error *reterr)
 {
@@ -57,10 +74,7 @@ static status members_new(const struct manifest *manifest, const struct manifest
     CLEANUP(json_unrefp) json subject   = json_object_new(1);
     TRY(put_formula(&endpoints, "token", auth->token_url, "token_url", scope, reterr));
     TRY(put_formula(&client, "id", auth->client_id, "client_id", scope, reterr));
-    TRY(put_secret(&client, "secret", manifest, auth->client_secret, secrets, reterr));
-    json_object_put_text(
-        &client, "authentication",
-        json_text_from(auth->is_posted ? "client_secret_post" : "client_secret_basic"));
+    TRY(put_client(&client, manifest, auth, scope, secrets, reterr));
     if (auth->refresh_token) {
         TRY(put_secret(&subject, "token", manifest, auth->refresh_token, secrets, reterr));
         json_object_put_text(&members, "subject", json_take(&subject));

@@ -75,51 +75,63 @@ static void put_setting(json *object, const char *name, json config, const char 
     if (!json_is(given, JSON_INVALID)) json_object_put_text(object, name, json_ref(given));
 }
 
+/* {id, secret or key, …}: who we are to an authorization server. Owned; JSON_INVALID: nobody. */
+static json client_new(const struct engine_request *request)
+{
+    json secret = secret_of(request, "client_secret");
+    json key    = secret_of(request, "client_key");
+    if (json_is(secret, JSON_INVALID) && json_is(key, JSON_INVALID)) return json_invalid();
+    json client = json_object_new(6);
+    put_setting(&client, "id", request->config, "client_id");
+    if (json_is(secret, JSON_TEXT)) json_object_put_text(&client, "secret", secret);
+    if (json_is(key, JSON_TEXT)) {
+        json_object_put_text(&client, "key", key);
+        put_setting(&client, "key_id", request->config, "client_key_id");
+    }
+    return client;
+}
+
+static bool has_token_url(const struct engine_request *request)
+{
+    return json_is(json_get_text(request->config, "token_url"), JSON_TEXT);
+}
+
+/* {oauth2: {…}}. Takes `client`. Owned. */
+static json policy_new(const struct engine_request *request, json client)
+{
+    json policy    = json_object_new(1);
+    json given     = json_object_new(4);
+    json endpoints = json_object_new(1);
+    bool has_key   = json_is(json_get_text(client, "key"), JSON_TEXT);
+    if (has_key) json_object_put_text(&client, "authentication", json_text_from("private_key_jwt"));
+    put_setting(&endpoints, "token", request->config, "token_url");
+    json_object_put_text(&given, "grant", json_text_from("client_credentials"));
+    json_object_put_text(&given, "client", client);
+    json_object_put_text(&given, "endpoints", endpoints);
+    put_setting(&given, "scopes", request->config, "scopes");
+    json_object_put_text(&policy, "oauth2", given);
+    return policy;
+}
+
 /* {bearer: {token}}, {oauth2: {…}}, or nothing. Owned. */
 static json authentication_new(const struct engine_request *request)
 {
-    json token  = secret_of(request, "token");
-    json secret = secret_of(request, "client_secret");
+    json client = has_token_url(request) ? client_new(request) : json_invalid();
+    if (json_is(client, JSON_OBJECT)) return policy_new(request, client);
+    json token = secret_of(request, "token");
+    if (!json_is(token, JSON_TEXT)) return json_invalid();
     json policy = json_object_new(1);
-    json given  = json_object_new(4);
-    if (json_is(secret, JSON_TEXT) &&
-        json_is(json_get_text(request->config, "token_url"), JSON_TEXT)) {
-        json client    = json_object_new(2);
-        json endpoints = json_object_new(1);
-        put_setting(&client, "id", request->config, "client_id");
-        json_object_put_text(&client, "secret", secret);
-        put_setting(&endpoints, "token", request->config, "token_url");
-        json_object_put_text(&given, "grant", json_text_from("client_credentials"));
-        json_object_put_text(&given, "client", client);
-        json_object_put_text(&given, "endpoints", endpoints);
-        put_setting(&given, "scopes", request->config, "scopes");
-        json_object_put_text(&policy, "oauth2", given);
-        json_unref(token);
-        return policy;
-    }
-    if (json_is(token, JSON_TEXT)) {
-        json_object_put_text(&given, "token", token);
-        json_object_put_text(&policy, "bearer", given);
-        return policy;
-    }
-    json_unref(policy);
-    json_unref(given);
-    json_unref(secret);
-    return json_invalid();
+    json given  = json_object_new(1);
+    json_object_put_text(&given, "token", token);
+    json_object_put_text(&policy, "bearer", given);
+    return policy;
 }
 
 /* Without a `token_url` the server is asked. Owned; JSON_INVALID: no such client. */
-static json client_new(const struct engine_request *request)
+static json asking_client_new(const struct engine_request *request)
 {
-    json secret    = secret_of(request, "client_secret");
-    json token_url = json_get_text(request->config, "token_url");
-    if (!json_is(secret, JSON_TEXT) || json_is(token_url, JSON_TEXT)) {
-        json_unref(secret);
-        return json_invalid();
-    }
-    json client = json_object_new(4);
-    json_object_put_text(&client, "secret", secret);
-    put_setting(&client, "id", request->config, "client_id");
+    json client = has_token_url(request) ? json_invalid() : client_new(request);
+    if (!json_is(client, JSON_OBJECT)) return client;
     put_setting(&client, "scopes", request->config, "scopes");
     put_setting(&client, "issuer", request->config, "issuer");
     return client;
@@ -131,14 +143,14 @@ static status check_client(json client, json config, struct error *reterr)
     if (!json_is(client, JSON_OBJECT)) return STATUS_OK;
     if (!json_is(json_get_text(client, "id"), JSON_TEXT)) {
         return fail(reterr, STATUS_FAILED_PRECONDITION,
-                    "the connection has a client_secret and no `client_id`");
+                    "the connection has a client_secret or client_key, and no `client_id`");
     }
     bool is_bound = json_is(json_get_text(client, "issuer"), JSON_TEXT);
     if (is_bound || json_is_truthy(json_get_text(config, "trusted"))) return STATUS_OK;
-    return fail(
-        reterr, STATUS_FAILED_PRECONDITION,
-        "the connection does not say who may have its client_secret: give it `token_url` or "
-        "`issuer`, or mark the server as `trusted`");
+    return fail(reterr, STATUS_FAILED_PRECONDITION,
+                "the connection does not say who may have its client_secret, or what client_key "
+                "signs: give it "
+                "`token_url` or `issuer`, or mark the server as `trusted`");
 }
 
 static json endpoint_new(const struct engine_request *request)
@@ -316,7 +328,7 @@ static status start(void *self, const struct engine_request *request,
     bool asks                     = mcp_inquiry_is_wanted(json_get_text(request->config, "input"));
     if (asks) reach->respondent = request->respondent;
     reach->endpoint      = lasting_new(endpoint_new(request));
-    reach->client        = lasting_new(client_new(request));
+    reach->client        = lasting_new(asking_client_new(request));
     reach->headers       = lasting_new(json_ref(json_get_text(request->config, "headers")));
     reach->params        = json_ref(request->settings);
     reach->output_schema = json_ref(json_get_text(reach->params, OUTPUT_SCHEMA));

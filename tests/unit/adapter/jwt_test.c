@@ -2,8 +2,9 @@
 #include "adapter/jwt.h"
 
 #include "base/attr.h"
-#include "base/rsa.h"
+#include "base/private_key.h"
 #include "support/cmocka.h"
+#include "support/keys.h"
 #include "json/json_text.h"
 
 #include <string.h>
@@ -61,8 +62,10 @@ static void signs_rs256(void **)
     CLEANUP(json_unrefp) json claims = value_of("{\"iss\":\"app\"}");
     CLEANUP(buf_done) struct buf out = buf_init(JWT_MAX);
     struct error error               = {};
-    const struct jwt jwt             = {
-                    .is_rs256 = true, .key = bytes_from(str_from(pem)), .header = header, .claims = claims};
+    const struct jwt jwt             = {.algorithm = JWT_RS256,
+                                        .key       = bytes_from(str_from(pem)),
+                                        .header    = header,
+                                        .claims    = claims};
     assert_int_equal(jwt_put(&jwt, &out, &error), STATUS_OK);
     assert_int_equal(out.len, strlen(signed_by_openssl));
     assert_memory_equal(out.ptr, signed_by_openssl, out.len);
@@ -85,6 +88,29 @@ static void signs_hs256(void **)
     assert_memory_equal(out.ptr, expected, out.len);
 }
 
+/* No two signatures are alike: tests/scenario/oauth2_adapters.test.mjs verifies one. */
+static void signs_es256(void **)
+{
+    static const char head[] = "eyJhbGciOiJFUzI1NiIsInR5cCI6IkpXVCJ9.eyJpc3MiOiJhcHAifQ.";
+    enum { SIGNATURE_LEN = 86 /* of 64 bytes */ };
+    CLEANUP(json_unrefp) json claims    = value_of("{\"iss\":\"app\"}");
+    CLEANUP(buf_done) struct buf first  = buf_init(JWT_MAX);
+    CLEANUP(buf_done) struct buf second = buf_init(JWT_MAX);
+    struct jwt jwt                      = {
+                             .algorithm = JWT_ES256, .key = bytes_from(str_from(P256_PEM)), .claims = claims};
+    assert_int_equal(jwt_put(&jwt, &first, NULL), STATUS_OK);
+    assert_int_equal(jwt_put(&jwt, &second, NULL), STATUS_OK);
+    assert_int_equal(first.len, strlen(head) + SIGNATURE_LEN);
+    assert_int_equal(second.len, first.len);
+    assert_memory_equal(first.ptr, head, strlen(head));
+    assert_memory_not_equal(first.ptr, second.ptr, first.len);
+    jwt.key = bytes_from(str_from(pem)); /* RSA */
+    assert_int_equal(jwt_put(&jwt, &first, NULL), STATUS_INVALID_ARGUMENT);
+    jwt.algorithm = JWT_RS256;
+    jwt.key       = bytes_from(str_from(P256_PEM));
+    assert_int_equal(jwt_put(&jwt, &first, NULL), STATUS_INVALID_ARGUMENT);
+}
+
 static void refuses_what_is_no_key(void **)
 {
     static const char *const keys[]  = {"", "no pem",
@@ -96,7 +122,7 @@ static void refuses_what_is_no_key(void **)
         CLEANUP(buf_done) struct buf out = buf_init(JWT_MAX);
         struct error error               = {};
         const struct jwt jwt             = {
-                        .is_rs256 = true, .key = bytes_from(str_from(keys[i])), .claims = claims};
+                        .algorithm = JWT_RS256, .key = bytes_from(str_from(keys[i])), .claims = claims};
         assert_int_equal(jwt_put(&jwt, &out, &error), STATUS_INVALID_ARGUMENT);
         assert_int_equal(out.len, 0);
     }
@@ -121,9 +147,8 @@ static void bounds_a_token(void **)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(signs_rs256),
-        cmocka_unit_test(signs_hs256),
-        cmocka_unit_test(refuses_what_is_no_key),
+        cmocka_unit_test(signs_rs256),    cmocka_unit_test(signs_es256),
+        cmocka_unit_test(signs_hs256),    cmocka_unit_test(refuses_what_is_no_key),
         cmocka_unit_test(bounds_a_token),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

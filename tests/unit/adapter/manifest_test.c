@@ -59,6 +59,12 @@ static const char base[] =
     "    example: {params: {tags: [a, 'b&c'], open: true}, response: {status: 200, headers: {}, "
     "body: {items: [{name: tea}]}}}\n";
 
+#define BEARER "{type: bearer, secret: token}"
+#define OAUTH2(more)                                                                               \
+    "{type: oauth2, grant: client_credentials, token_url: 'https://id.test/t', client_id: "        \
+    "shop, " more "}"
+enum { AUTH_LINE = 8 };
+
 /* `base` with `from` replaced by `to`, once. */
 static void changed(const char *from, const char *to, char text[static TEXT_MAX])
 {
@@ -137,6 +143,11 @@ static void test_findings(void **)
          "M07", 22, "output/id must be"},
         {"output: {id: '=.response.body.id'}\n",
          "output: {id: '=.response.body.id'}\n    output_schema: {type: objekt}\n", "M02", 19, ""},
+        {BEARER, OAUTH2("client_secret: token, client_auth: private_key_jwt"), "M02", AUTH_LINE,
+         "needs `client_key`"},
+        {BEARER, OAUTH2("client_key: token"), "M02", AUTH_LINE, "needs `client_secret`"},
+        {BEARER, OAUTH2("client_auth: private_key_jwt, client_key: tokn"), "M04", AUTH_LINE,
+         "no secret `tokn`"},
     };
     size_t failed = 0;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

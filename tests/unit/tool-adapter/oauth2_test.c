@@ -2,6 +2,7 @@
 #include "cmocka.h"
 
 #include "http/http.h"
+#include "support/keys.h"
 #include "tool-adapter/authorization/oauth2.h"
 #include "json/json_text.h"
 
@@ -37,6 +38,14 @@ static const struct policy_row {
      "{\"authority\":\"https://"
      "i\",\"client\":{\"id\":\"c\",\"authentication\":\"private_key_jwt\"}}",
      false, "client.assertion"},
+    {"no key",
+     "{\"authority\":\"https://i\",\"client\":{\"id\":\"c\",\"key\":\"pem\",\"authentication\":"
+     "\"private_key_jwt\"}}",
+     false, "no private key in PEM"},
+    {"a key",
+     "{\"authority\":\"https://i\",\"client\":{\"id\":\"c\",\"key\":\"" P256_PEM_JSON
+     "\",\"authentication\":\"private_key_jwt\"}}",
+     false, NULL},
     {"an unknown client authentication",
      "{\"authority\":\"https://i\",\"client\":{\"id\":\"c\",\"secret\":\"s\",\"authentication\":"
      "\"magic\"}}",
@@ -207,6 +216,28 @@ static void a_client_signs_for_itself(void **)
     assert_null(strstr(request.body.ptr, "0123456789abcdef"));
 }
 
+/* {"alg":"ES256","typ":"JWT","kid":"k1"} and
+ * {"iss":"c","sub":"c","aud":"https://id.test","jti":"n","iat":1000,"exp":1060}: for the issuer, if
+ * that is known. */
+static void a_client_signs_with_its_key(void **)
+{
+    CLEANUP(json_unrefp)
+    json members                      = parsed("{\"client\":{\"id\":\"c\",\"key\":\"" P256_PEM_JSON
+                                               "\",\"key_id\":\"k1\",\"audience\":\"https://"
+                                                                    "id.test\",\"authentication\":\"private_key_jwt\"}}");
+    const struct oauth2_policy policy = {.members = members};
+    CLEANUP(oauth2_request_done) struct oauth2_request request = {};
+    assert_int_equal(
+        oauth2_request_make(&policy, str_from(URL), (str){}, 1'000, str_from("n"), &request, NULL),
+        STATUS_OK);
+    (void)buf_put_byte(&request.body, '\0');
+    assert_non_null(strstr(request.body.ptr,
+                           "&client_assertion=eyJhbGciOiJFUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImsxIn0."
+                           "eyJpc3MiOiJjIiwic3ViIjoiYyIsImF1ZCI6Imh0dHBzOi8vaWQudGVzdCIsImp0aSI6Im4"
+                           "iLCJpYXQiOjEwMDAsImV4cCI6MTA2MH0."));
+    assert_null(strstr(request.body.ptr, "PRIVATE"));
+}
+
 static void a_request_has_its_size(void **)
 {
     char *secret = malloc(OAUTH2_REQUEST_MAX + 1);
@@ -314,6 +345,7 @@ int main(void)
         tests[count++] = row_test(answers[i].name, check_answer, &answers[i]);
     }
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_client_signs_for_itself);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_client_signs_with_its_key);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_request_has_its_size);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(keys_tell_policies_apart);
     return _cmocka_run_group_tests("oauth2", tests, count, NULL, NULL);

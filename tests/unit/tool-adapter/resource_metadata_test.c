@@ -2,6 +2,7 @@
 #include "cmocka.h"
 
 #include "base/attr.h"
+#include "support/keys.h"
 #include "tool-adapter/authorization/resource_metadata.h"
 #include "json/json_text.h"
 
@@ -189,13 +190,52 @@ static void servers(void **)
     }
 }
 
+/* By what the client proves itself, if it could by both. */
+static void keys(void **)
+{
+#define METHODS(list)    SERVER ",\"token_endpoint_auth_methods_supported\":[" list "]"
+#define KEY              "\"private_key_jwt\""
+#define POST             "\"client_secret_post\""
+#define ALGORITHMS(list) ",\"token_endpoint_auth_signing_alg_values_supported\":[" list "]"
+    static const struct {
+        const char *document;
+        bool has_secret;
+        const char *method; /* NULL: refused */
+    } rows[] = {
+        {SERVER "}", true, "private_key_jwt"},
+        {METHODS(POST "," KEY) "}", true, "private_key_jwt"},
+        {METHODS(KEY) ALGORITHMS("\"RS256\",\"ES256\"") "}", false, "private_key_jwt"},
+        {METHODS(KEY) ALGORITHMS("\"RS256\"") "}", false, NULL},
+        {METHODS(POST "," KEY) ALGORITHMS("\"RS256\"") "}", true, "client_secret_post"},
+        {METHODS(POST) "}", true, "client_secret_post"},
+        {METHODS(POST) "}", false, NULL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CLEANUP(json_unrefp) json client   = json_object_new(3);
+        CLEANUP(json_unrefp) json metadata = json_object_new(1);
+        CLEANUP(json_unrefp) json policy   = json_invalid();
+        bool is_keyed = rows[i].method && strcmp(rows[i].method, "private_key_jwt") == 0;
+        json_object_put_text(&client, "id", json_text_from("a"));
+        json_object_put_text(&client, "key", json_text_from(P256_PEM));
+        json_object_put_text(&metadata, "resource", json_text_from(resource));
+        if (rows[i].has_secret) json_object_put_text(&client, "secret", json_text_from("s"));
+        status code = server_metadata_read(str_from(issuer), str_from(rows[i].document), client,
+                                           metadata, (str){}, &policy, NULL);
+        assert_int_equal(code, rows[i].method ? STATUS_OK : STATUS_FAILED_PRECONDITION);
+        if (!rows[i].method) continue;
+        json proof = json_get_text(policy, "client");
+        assert_true(str_is(json_str(json_get_text(proof, "authentication")), rows[i].method));
+        assert_int_equal(json_get_text(proof, "key").kind, is_keyed ? JSON_TEXT : JSON_INVALID);
+        assert_int_equal(json_get_text(proof, "secret").kind, is_keyed ? JSON_INVALID : JSON_TEXT);
+        if (is_keyed) assert_true(str_is(json_str(json_get_text(proof, "audience")), issuer));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(challenges),
-        cmocka_unit_test(places),
-        cmocka_unit_test(resources),
-        cmocka_unit_test(servers),
+        cmocka_unit_test(challenges), cmocka_unit_test(places), cmocka_unit_test(resources),
+        cmocka_unit_test(servers),    cmocka_unit_test(keys),
     };
     return cmocka_run_group_tests_name("resource_metadata", tests, NULL, NULL);
 }
