@@ -14,6 +14,7 @@ static const char manifest_text[] =
     "version: \"1.0.0\"\n"
     "title: Box\n"
     "docs: https://box.test/docs\n"
+    "spec: {npm: \"box@1.0.0\", file: box.json}\n"
     "http: {base_url: \"https://box.test\"}\n"
     "rate_limit: {budgets: [{actions: [look], rate: 1/s}, {actions: [look], rate: 2/s}]}\n"
     "actions:\n"
