@@ -44,6 +44,10 @@ static const struct metric_spec saved_spec     = {.name   = "tutti_llm_saved_usd
 static const struct metric_spec cancelled_spec = {.name = "tutti_llm_cancelled_total",
                                                   .help = "Calls given up by their caller.",
                                                   .kind = METRIC_COUNTER};
+static const struct metric_spec losses_spec    = {.name = "tutti_llm_losses_total",
+                                                  .help = "Members that a translation lost.",
+                                                  .kind = METRIC_COUNTER,
+                                                  .labels = {"protocol"}};
 static const struct metric_spec simulated_spec = {.name = "tutti_llm_simulated_total",
                                                   .help =
                                                       "Answers the simulated provider has made up.",
@@ -69,7 +73,7 @@ static const struct metric_spec streams_spec = {
 struct measures {
     struct metric *timeouts, *first, *repairs;
     struct series *streams;
-    struct metric *requests, *durations, *tokens, *cost, *unpriced, *tries, *cache, *saved;
+    struct metric *requests, *durations, *tokens, *cost, *unpriced, *tries, *cache, *saved, *losses;
     struct series *cancelled, *simulated;
 };
 
@@ -84,6 +88,7 @@ struct measures *measures_new(struct metrics *metrics)
     measures->tries           = metric_add(metrics, &tries_spec);
     measures->cache           = metric_add(metrics, &cache_spec);
     measures->saved           = metric_add(metrics, &saved_spec);
+    measures->losses          = metric_add(metrics, &losses_spec);
     measures->cancelled       = metric_series(metric_add(metrics, &cancelled_spec), NULL);
     measures->simulated       = metric_series(metric_add(metrics, &simulated_spec), NULL);
     measures->timeouts        = metric_add(metrics, &timeouts_spec);
@@ -106,11 +111,14 @@ static void add_tokens(struct measures *measures, str provider, str model, const
     if (tokens > 0) series_add(metric_series(measures->tokens, values), (double)tokens);
 }
 
-void measures_call(struct measures *measures, const struct llm_outcome *outcome)
+void measures_call(struct measures *measures, const struct llm_outcome *outcome,
+                   const char *operation, const char *protocol)
 {
-    str provider       = str_from(outcome->provider);
-    const str values[] = {provider, outcome->model, str_from("chat"),
-                          str_from(outcome->is_ok ? "ok" : "error")};
+    const str values[]  = {str_from(outcome->provider), outcome->model, str_from(operation),
+                           str_from(outcome->is_ok ? "ok" : "error")};
+    const str spoken[]  = {str_from(protocol)};
+    uint32_t loss_count = outcome->losses ? outcome->losses->count : 0;
+    if (loss_count > 0) series_add(metric_series(measures->losses, spoken), loss_count);
     series_inc(metric_series(measures->requests, values));
     series_observe(metric_series(measures->durations, values), (double)outcome->duration_ms / 1000);
     measures_cached(measures, (int)outcome->cached);

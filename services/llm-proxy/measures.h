@@ -12,7 +12,9 @@ struct measures;
 struct measures *measures_new(struct metrics *metrics); /* owned */
 void measures_freep(struct measures **measures);
 
-void measures_call(struct measures *measures, const struct llm_outcome *outcome);
+/** `operation`: "chat", "embeddings" or "count"; `protocol`: its provider's. */
+void measures_call(struct measures *measures, const struct llm_outcome *outcome,
+                   const char *operation, const char *protocol);
 void measures_try(struct measures *measures, const char *provider, const char *outcome);
 /** Whether an answer from before has served it (enum llm_cached). */
 void measures_cached(struct measures *measures, int cached);

@@ -47,7 +47,8 @@ async function firstCharged(suite) {
 }
 
 scenario('clients are charged once over the death of the scheduler', { needs: NEEDS, config, checkNeeds: false }, async (suite) => {
-  assert.equal((await chat(suite)).status, 200);
+  const plain = await chat(suite);
+  assert.deepEqual([plain.status, plain.headers.get('tutti-provider'), plain.headers.get('tutti-model')], [200, 'test', 'm']);
   await suite.apply(DONE);
   const { created_by: key } = await suite.startRun('done');
   await suite.api.ok('PUT', '/v1/budgets/all', { scope: 'namespace', tokens: 1000, period: 'day' });
@@ -92,14 +93,15 @@ scenario('clients are charged once over the death of the scheduler', { needs: NE
   await settled(suite, 'all', 4 * USED);
   const calls = model.requests.length;
   const spent = await chat(suite);
-  assert.equal(spent.status, 429);
+  assert.equal(spent.status, 402);
+  assert.equal(spent.headers.get('x-should-retry'), 'false');
   assert.equal(spent.body.error.code, 'budget_exceeded');
   assert.equal(spent.body.error.type, 'budget_exceeded');
   assert.ok(spent.body.error.message.includes('budget `all`'), spent.body.error.message);
   assert.ok(Number(spent.headers.get('retry-after')) > 0, 'it begins anew at midnight');
   await suite.api.ok('PUT', '/v1/budgets/all', { scope: 'namespace', tokens: 4 * USED });
   const vectors = await suite.api.call('POST', '/v1/embeddings', { model: 'smart', input: 'hi' });
-  assert.equal(vectors.status, 429);
+  assert.equal(vectors.status, 402);
   assert.equal(vectors.body.error.code, 'budget_exceeded');
   assert.equal(vectors.headers.get('retry-after'), null);
 

@@ -135,7 +135,7 @@ const checkMoney = async (suite) => {
   await suite.api.ok('PUT', '/v1/budgets/all', { scope: 'namespace', usd: '0.003' });
   await suite.until('the proxy asks', async () => (await ask(['{ "n": 1 }'], { max_tokens: 10_000_000 })).status === 429);
   const poor = await ask(['1', '2']);
-  assert.deepEqual([poor.status, poor.body.error.code, asked.length], [429, 'budget_exceeded', 1], poor.text);
+  assert.deepEqual([poor.status, poor.body.error.code, asked.length], [402, 'budget_exceeded', 1], poor.text);
   const { spent } = await suite.until('it is settled', async () => {
     const budget = await suite.api.ok('GET', '/v1/budgets/all');
     return Number(budget.reserved.usd ?? 0) === 0 && Number(budget.spent.usd) > 0 && budget;

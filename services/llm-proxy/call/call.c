@@ -178,6 +178,21 @@ static void call_free(struct llm_call *call)
     free(call);
 }
 
+static const char *operation_of(const struct chat_request *request)
+{
+    if (request->is_count) return "count";
+    return request->input_count > 0 ? "embeddings" : "chat";
+}
+
+static const char *protocol_name(enum llm_protocol protocol)
+{
+    switch (protocol) {
+    case PROTOCOL_ANTHROPIC: return "anthropic";
+    case PROTOCOL_GEMINI: return "gemini";
+    default: return "openai";
+    }
+}
+
 /* By its provider, to the end: not by an answer from before, nor by what counts tokens here. */
 static bool was_answered(const struct llm_outcome *outcome)
 {
@@ -206,7 +221,8 @@ void call_end_with(struct llm_call *call, const struct llm_error *error)
     outcome.counters     = call_counters(call, !error || call->is_committed);
     call_fill_usage(call, !error || call->is_committed, &outcome.usage);
     if (call->saving) call_saving_finish(call, &outcome);
-    measures_call(call->pipeline->options.measures, &outcome);
+    measures_call(call->pipeline->options.measures, &outcome, operation_of(call->request),
+                  protocol_name(target->provider->kind->protocol));
     call_warn_unpriced(&outcome.usage);
     if (was_answered(&outcome)) {
         pulse_answered(call->pipeline->options.pulse, outcome.provider, outcome.duration_ms);

@@ -104,6 +104,7 @@ struct llm_call *llm_call_start(struct pipeline *pipeline, const struct chat_req
  */
 struct llm_try {
     const char *provider;
+    str model; /* of that provider */
     uint32_t number; /* of the call, from 1; 0: nobody is asked */
     bool is_simulated;
     const struct losses *losses; /* fills while the request is translated */

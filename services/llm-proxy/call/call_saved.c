@@ -29,6 +29,7 @@ static void play(void *context)
     call->answer.is_counted_only = call->stream.event && !call->stream.is_collected;
     if (call->stream.begun) {
         const struct llm_try begun = {.provider     = saves->answer->provider,
+                                      .model        = str_from(saves->answer->model),
                                       .is_simulated = saves->answer->is_simulated,
                                       .losses       = &call->losses,
                                       .cached       = saves->said,

@@ -306,6 +306,7 @@ void call_begin_try(struct llm_call *call)
     if (call->stream.begun) {
         const struct provider *provider = call_target(call)->provider;
         const struct llm_try begun      = {.provider     = provider->name,
+                                           .model        = call_target(call)->model,
                                            .number       = call->tries + 1,
                                            .is_simulated = provider->kind->is_simulated,
                                            .losses       = &call->losses,

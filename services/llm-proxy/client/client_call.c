@@ -174,7 +174,7 @@ void client_call_end(struct client_call *client, const struct llm_outcome *outco
     } else {
         send_whole(client, &ended);
     }
-    llm_reply_log(&ended, client->request);
+    llm_reply_log(&ended, client->request, client->owner.namespace_, client->owner.key);
     client_call_free(client);
 }
 

@@ -21,7 +21,7 @@ int llm_reply_http(const struct llm_error *error)
     case LLM_ERROR_LIMIT:
     case LLM_ERROR_RATE_LIMITED:
     case LLM_ERROR_QUOTA: return 429;
-    case LLM_ERROR_BUDGET: return error->http_status > 0 ? (int)error->http_status : 429;
+    case LLM_ERROR_BUDGET: return 402;
     case LLM_ERROR_KEY: return 502; /* our key, not the caller's */
     case LLM_ERROR_REQUEST: return error->http_status >= 400 ? (int)error->http_status : 400;
     case LLM_ERROR_CONVERSION: return 422;
@@ -54,8 +54,9 @@ const char *llm_reply_error_code(const struct llm_error *error)
     if (error->class == LLM_ERROR_CONVERSION) return "conversion_loss";
     if (error->class == LLM_ERROR_OUTPUT) return "output_invalid";
     if (error->class == LLM_ERROR_TIMEOUT) return llm_timeout_name(error->timeout);
-    return error->class == LLM_ERROR_BUDGET && http == 429 ? "budget_exceeded"
-                                                           : llm_reply_code(http);
+    /* One that needs a price says the status itself. */
+    bool is_spent = error->class == LLM_ERROR_BUDGET && error->http_status == 0;
+    return is_spent ? "budget_exceeded" : llm_reply_code(http);
 }
 
 bool llm_reply_should_retry(enum llm_error_class class)
@@ -111,20 +112,33 @@ static void add_cached(struct llm_reply_head *head, enum llm_cached cached, int6
     add_header(head, "Age", head->age);
 }
 
-static void begin_head(struct llm_reply_head *head, uint32_t tries, const char *provider,
+/* Clients may have chosen the name: what is no word of ASCII is not said again. */
+static void add_model(struct llm_reply_head *head, str model)
+{
+    bool is_word = model.len > 0 && model.len < sizeof head->model;
+    for (size_t i = 0; i < model.len && is_word; i++) {
+        is_word = model.ptr[i] > ' ' && model.ptr[i] <= '~';
+    }
+    if (!is_word) return;
+    (void)snprintf(head->model, sizeof head->model, STR_FMT, STR_ARG(model));
+    add_header(head, "Tutti-Model", head->model);
+}
+
+static void begin_head(struct llm_reply_head *head, uint32_t tries, const char *provider, str model,
                        bool is_simulated)
 {
     *head = (struct llm_reply_head){.cost = buf_init(MONEY_TEXT_MAX)};
     (void)snprintf(head->tries, sizeof head->tries, "%u", tries);
     add_header(head, "Tutti-Attempts", head->tries);
     if (provider && *provider) add_header(head, "Tutti-Provider", provider);
+    add_model(head, model);
     if (is_simulated) add_header(head, "Tutti-Simulated", "true");
 }
 
 void llm_reply_fill_stream_head(struct llm_reply_head *head, const struct llm_try *shown,
                                 const char *content_type)
 {
-    begin_head(head, shown->number, shown->provider, shown->is_simulated);
+    begin_head(head, shown->number, shown->provider, shown->model, shown->is_simulated);
     add_header(head, "content-type", content_type);
     add_losses(head, shown->losses);
     add_cached(head, shown->cached, shown->age_ms);
@@ -132,7 +146,7 @@ void llm_reply_fill_stream_head(struct llm_reply_head *head, const struct llm_tr
 
 void llm_reply_fill_head(struct llm_reply_head *head, const struct llm_outcome *outcome)
 {
-    begin_head(head, outcome->tries, outcome->provider, outcome->is_simulated);
+    begin_head(head, outcome->tries, outcome->provider, outcome->model, outcome->is_simulated);
     if (outcome->is_ok && outcome->is_estimated) add_header(head, "Tutti-Estimated", "true");
     if (outcome->is_ok) add_losses(head, outcome->losses);
     add_cached(head, outcome->cached, outcome->age_ms);
@@ -153,7 +167,8 @@ void llm_reply_fill_head(struct llm_reply_head *head, const struct llm_outcome *
     add_header(head, "retry-after-ms", head->retry_after_ms);
 }
 
-void llm_reply_log(const struct llm_outcome *outcome, const struct chat_request *request)
+void llm_reply_log(const struct llm_outcome *outcome, const struct chat_request *request,
+                   const char *namespace, const char *key)
 {
     if (!log_is_written(outcome->is_ok ? LOG_INFO : LOG_WARN)) return;
     CLEANUP(buf_done) struct buf losses = buf_init(LOSSES_TEXT_MAX);
@@ -163,7 +178,9 @@ void llm_reply_log(const struct llm_outcome *outcome, const struct chat_request 
     (void)(is_unknown ? buf_put_text(&cost, "unknown")
                       : money_print(outcome->usage.cost_usd_nanos, &cost));
     log_write(outcome->is_ok ? LOG_INFO : LOG_WARN, "llm.response",
+              LOG_TEXT_OF("namespace", namespace), LOG_TEXT_OF("key", key),
               LOG_STR("model", request->model), LOG_STR("provider", str_from(outcome->provider)),
+              LOG_STR("provider_model", outcome->model),
               LOG_INT("tries", outcome->tries), LOG_INT("duration_ms", outcome->duration_ms),
               LOG_INT("input_tokens", outcome->usage.input_tokens),
               LOG_INT("output_tokens", outcome->usage.output_tokens),

@@ -11,6 +11,7 @@ enum {
     LLM_REPLY_HEADERS_MAX = 12,  /* Tutti-Stream and Idempotent-Replayed come on top */
     LLM_REPLY_NUMBER_MAX  = 32,  /* bytes */
     LLM_REPLY_LOSS_MAX    = 500, /* bytes: what gateways keep of a header */
+    LLM_REPLY_MODEL_MAX   = 256, /* bytes */
 };
 
 /** The status of a failure, and its code; the code of a status where that says it all. */
@@ -33,12 +34,14 @@ struct llm_reply_head {
     char tries[LLM_REPLY_NUMBER_MAX], retry_after[LLM_REPLY_NUMBER_MAX], age[LLM_REPLY_NUMBER_MAX];
     char retry_after_ms[LLM_REPLY_NUMBER_MAX];
     char loss[LLM_REPLY_LOSS_MAX];
+    char model[LLM_REPLY_MODEL_MAX];
     struct buf cost;
 };
 void llm_reply_fill_head(struct llm_reply_head *head, const struct llm_outcome *outcome);
 
-/** One line of the log about a call that has ended. */
-void llm_reply_log(const struct llm_outcome *outcome, const struct chat_request *request);
+/** One line of the log about a call that has ended, of the API key with that id. */
+void llm_reply_log(const struct llm_outcome *outcome, const struct chat_request *request,
+                   const char *namespace, const char *key);
 
 /** Those of a stream that has just begun, by the try that is shown: what it costs nobody knows. */
 void llm_reply_fill_stream_head(struct llm_reply_head *head, const struct llm_try *shown,
