@@ -44,9 +44,9 @@ static const struct metric_spec saved_spec     = {.name   = "tutti_llm_saved_usd
 static const struct metric_spec cancelled_spec = {.name = "tutti_llm_cancelled_total",
                                                   .help = "Calls given up by their caller.",
                                                   .kind = METRIC_COUNTER};
-static const struct metric_spec losses_spec    = {.name = "tutti_llm_losses_total",
-                                                  .help = "Members that a translation lost.",
-                                                  .kind = METRIC_COUNTER,
+static const struct metric_spec losses_spec    = {.name   = "tutti_llm_losses_total",
+                                                  .help   = "Members that a translation lost.",
+                                                  .kind   = METRIC_COUNTER,
                                                   .labels = {"protocol"}};
 static const struct metric_spec simulated_spec = {.name = "tutti_llm_simulated_total",
                                                   .help =

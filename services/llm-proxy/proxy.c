@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "base/process.h"
+#include "llm-proxy/answer_shelf.h"
 #include "llm-proxy/call/generations.h"
 #include "llm-proxy/client/llm_service.h"
 #include "llm-proxy/dialects/dialect.h"
@@ -122,7 +123,8 @@ static status make_pipeline(struct proxy *proxy, struct catalog *catalog, struct
                                                 .pulse    = proxy->pulse,
                                                 .guard    = proxy->guard,
                                                 .vault    = proxy->vault,
-                                                .peers    = proxy->peers};
+                                                .peers    = proxy->peers,
+                                                .keeper   = answer_shelf_keeper(proxy->answers)};
     proxy->generations                       = generations_new(&options);
     return generations_add(proxy->generations, catalog_ref(catalog), reterr);
 }

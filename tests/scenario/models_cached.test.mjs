@@ -115,6 +115,16 @@ scenario('an answer is given again as long as it may, and only to its equals', {
   const { latency } = await suite.api.ok('GET', '/v1/llm/providers/test');
   assert.equal(latency.calls, model.requests.length, 'how fast the provider is, answers from before do not say');
   assert.ok(Math.abs(await suite['llm-proxy'].metric('tutti_llm_saved_usd_total') - 10 * PRICE) < 1e-9);
+
+  // And it is there after the death of the proxy.
+  await suite['llm-proxy'].kill();
+  await suite['llm-proxy'].start();
+  const count = model.requests.length;
+  const kept = await suite.until('it is back', async () => {
+    const answer = await ask(suite, {}, { 'cache-control': 'max-age=3600' });
+    return answer.status === 200 && answer;
+  });
+  assert.deepEqual([cached(kept), kept.headers.get('tutti-cost-usd'), model.requests.length], ['hit', '0', count]);
 });
 
 scenario('equal calls wait for the first; if it fails or is given up the next one goes', { needs: NEEDS, config, checkNeeds: false }, async (suite) => {

@@ -133,7 +133,7 @@ const checkMoney = async (suite) => {
   assert.deepEqual([kept.body?.choices?.[0].message.content, asked.length], ['{ "n": 2 }', 0], kept.text);
 
   await suite.api.ok('PUT', '/v1/budgets/all', { scope: 'namespace', usd: '0.003' });
-  await suite.until('the proxy asks', async () => (await ask(['{ "n": 1 }'], { max_tokens: 10_000_000 })).status === 429);
+  await suite.until('the proxy asks', async () => (await ask(['{ "n": 1 }'], { max_tokens: 10_000_000 })).status === 402);
   const poor = await ask(['1', '2']);
   assert.deepEqual([poor.status, poor.body.error.code, asked.length], [402, 'budget_exceeded', 1], poor.text);
   const { spent } = await suite.until('it is settled', async () => {

@@ -146,7 +146,7 @@ size_t answers_waiting(const struct answers *answers)
 /* --- reading -----------------------------------------------------------------------------------
  */
 
-static bool begin_read(struct answers *answers)
+bool answers_begin_read(struct answers *answers)
 {
     struct error error = {};
     status code        = answers->reader ? txn_renew(answers->reader, &error)
@@ -191,7 +191,7 @@ static enum answers_verdict find(struct answers *answers, const struct answers_c
 
 Pb__KeptAnswer *answers_find_stream(struct answers *answers, uint64_t number)
 {
-    if (!begin_read(answers)) return NULL;
+    if (!answers_begin_read(answers)) return NULL;
     Pb__KeptAnswer *kept = read_answer(answers, number);
     txn_reset(answers->reader);
     if (!kept) return NULL;
@@ -219,7 +219,7 @@ enum answers_verdict answers_claim(struct answers *answers, struct answers_claim
         bool is_it = memcmp(running->request, claim->request, SHA256_SIZE) == 0;
         return is_it ? ANSWERS_RUNNING : ANSWERS_OTHER;
     }
-    if (!begin_read(answers)) return ANSWERS_UNKNOWN;
+    if (!answers_begin_read(answers)) return ANSWERS_UNKNOWN;
     enum answers_verdict verdict = find(answers, claim, ret_kept);
     txn_reset(answers->reader);
     if (verdict != ANSWERS_CLAIMED) return verdict;
@@ -280,7 +280,7 @@ enum answers_verdict answers_tell(struct answers *answers, const char *replica,
     }
     memcpy(asked.name, name, SHA256_SIZE);
     memcpy(asked.request, request, SHA256_SIZE);
-    if (!begin_read(answers)) return ANSWERS_UNKNOWN;
+    if (!answers_begin_read(answers)) return ANSWERS_UNKNOWN;
     enum answers_verdict verdict = find(answers, &asked, ret_kept);
     txn_reset(answers->reader);
     return verdict;

@@ -92,6 +92,9 @@ void writings_add(struct writings *writings, struct writing *writing);
 /* An answer as it is to be written. */
 struct writing *writing_of(struct answers *answers, Pb__KeptAnswer *answer);
 
+/* The loop's transaction is ready; txn_reset() is owed. False: the store cannot be read. */
+bool answers_begin_read(struct answers *answers);
+
 /* Gives it to the thread. */
 void answers_hand_over(struct answers *answers, struct writing *writing);
 

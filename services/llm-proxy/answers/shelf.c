@@ -34,20 +34,37 @@ static struct shelf_key order_of(enum shelf shelf, uint64_t number)
     return key_of(shelf, raw, sizeof raw);
 }
 
+static const uint64_t bytes_max[SHELF_COUNT] = {
+    [SHELF_VAULT] = SHELF_VAULT_MAX, [SHELF_CACHE] = SHELF_CACHE_MAX};
+
 /* --- writing -----------------------------------------------------------------------------------
  */
 
-void shelf_put(struct answers *answers, enum shelf shelf, bytes key, bytes row, int64_t expires_us)
+static void name_row(struct answers *answers, struct writing *writing, enum shelf shelf, bytes key)
 {
-    ASSERT(key.len <= SHELF_KEY_MAX && row.len > 0);
-    if (!answers->has_shelves) return;
-    struct writing *writing = mem_new(1, sizeof *writing);
-    uint8_t head[HEAD_SIZE];
+    ASSERT(key.len <= SHELF_KEY_MAX);
     writing->kind   = WRITING_SHELF;
     writing->shelf  = shelf;
     writing->number = answers_next_number(answers);
     memcpy(writing->key, key.ptr, key.len);
     writing->key_len = key.len;
+}
+
+void shelf_drop(struct answers *answers, enum shelf shelf, bytes key)
+{
+    if (!answers->has_shelves) return;
+    struct writing *writing = mem_new(1, sizeof *writing);
+    name_row(answers, writing, shelf, key);
+    answers_hand_over(answers, writing);
+}
+
+void shelf_put(struct answers *answers, enum shelf shelf, bytes key, bytes row, int64_t expires_us)
+{
+    ASSERT(row.len > 0);
+    if (!answers->has_shelves) return;
+    struct writing *writing = mem_new(1, sizeof *writing);
+    uint8_t head[HEAD_SIZE];
+    name_row(answers, writing, shelf, key);
     number_key(writing->number, head);
     number_key((uint64_t)expires_us, head + NUMBER_SIZE);
     writing->value = buf_init(HEAD_SIZE + row.len);
@@ -97,7 +114,7 @@ static status sweep(struct answers *answers, struct txn *txn, enum shelf shelf,
         }
         struct shelf_key key =
             key_of(shelf, (const uint8_t *)value.ptr + NUMBER_SIZE, value.len - NUMBER_SIZE);
-        bool is_much = answers->shelf_used[shelf] > SHELF_BYTES_MAX;
+        bool is_much = answers->shelf_used[shelf] > bytes_max[shelf];
         if (!is_much && !is_over(txn, &key, answers->unix_us())) return STATUS_OK;
         answers->shelf_used[shelf] -= u64_from(value.ptr);
         TRY(cursor_delete(cursor, reterr));
@@ -119,6 +136,7 @@ status shelf_apply(struct answers *answers, struct txn *txn, const struct writin
     number_key(writing->value.len, value);
     memcpy(value + NUMBER_SIZE, writing->key, writing->key_len);
     TRY(take_off(answers, txn, &key, reterr));
+    if (writing->value.len == 0) return STATUS_OK; /* it was dropped */
     TRY(txn_put(txn, TABLE_SHELVES, key_bytes(&key), bytes_from(buf_str(&writing->value)), reterr));
     TRY(txn_put(txn, TABLE_SHELF_ORDER, key_bytes(&order), told, reterr));
     answers->shelf_used[writing->shelf] += writing->value.len;
@@ -145,6 +163,22 @@ status shelf_recover(struct answers *answers, struct error *reterr)
         TRY(sweep(answers, txn, (enum shelf)shelf, reterr));
     }
     return txn_commit(TAKE(txn), reterr);
+}
+
+bool shelf_get(struct answers *answers, enum shelf shelf, bytes key, shelf_use *use, void *context)
+{
+    const struct shelf_key name = key_of(shelf, key.ptr, key.len);
+    bytes row                   = {};
+    if (!answers->has_shelves || !answers_begin_read(answers)) return false;
+    bool is_there =
+        !is_over(answers->reader, &name, answers->unix_us()) &&
+        txn_get(answers->reader, TABLE_SHELVES, key_bytes(&name), &row, NULL) == STATUS_OK;
+    if (is_there) {
+        use(key, (bytes){.ptr = (const uint8_t *)row.ptr + HEAD_SIZE, .len = row.len - HEAD_SIZE},
+            context);
+    }
+    txn_reset(answers->reader);
+    return is_there;
 }
 
 status shelf_each(struct answers *answers, enum shelf shelf, shelf_use *use, void *context,

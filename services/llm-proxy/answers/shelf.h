@@ -12,20 +12,32 @@
 
 #include "llm-proxy/answers/answers.h"
 
-enum shelf { SHELF_VAULT /* vault.h, by ids of calls */, SHELF_COUNT };
+enum shelf {
+    SHELF_VAULT, /* vault.h, by ids of calls; SHELF_VAULT_MAX */
+    SHELF_CACHE, /* answer_cache.h, by digests; SHELF_CACHE_MAX */
+    SHELF_COUNT
+};
 
 enum {
     SHELF_KEY_MAX   = 64,       /* bytes */
-    SHELF_BYTES_MAX = 64 << 20, /* of the rows of one shelf */
+    SHELF_VAULT_MAX = 64 << 20, /* bytes of all rows */
+    SHELF_CACHE_MAX = 1 << 30,
 };
 
 /** Puts a copy of `row` (not empty) there, in place of what `key` had. After `expires_us` (clock of
  * answers_options) it may go. */
 void shelf_put(struct answers *answers, enum shelf shelf, bytes key, bytes row, int64_t expires_us);
 
+/** Takes it away. */
+void shelf_drop(struct answers *answers, enum shelf shelf, bytes key);
+
+/** Reads a row; false: there is none that is committed, or its time is over. A view of the store,
+ * for as long as `use` takes. */
+typedef void shelf_use(bytes key, bytes row, void *context);
+bool shelf_get(struct answers *answers, enum shelf shelf, bytes key, shelf_use *use, void *context);
+
 /** Reads all rows, in the order in which they were put there. After answers_open(), before the
  * loop runs. Views of the store, for as long as `use` takes. Fails as the store does. */
-typedef void shelf_use(bytes key, bytes row, void *context);
 status shelf_each(struct answers *answers, enum shelf shelf, shelf_use *use, void *context,
                   struct error *reterr);
 

@@ -19,6 +19,7 @@ struct answer_cache {
     struct map *answers; /* key -> struct saved_answer */
     struct map *flights; /* key -> struct flight */
     struct saved_answer *newest, *oldest;
+    struct answer_keeper keeper; /* zeroed: none */
 };
 
 static str text_of(const struct answer_key *key)
@@ -108,17 +109,12 @@ void answer_cache_freep(struct answer_cache **ref)
     *ref = NULL;
 }
 
-struct saved_answer *answer_cache_find(struct answer_cache *cache, const struct answer_key *key,
-                                       int64_t max_age_ms, int64_t now_ms)
+void answer_cache_keep_with(struct answer_cache *cache, const struct answer_keeper *keeper)
 {
-    struct saved_answer *saved = map_get(cache->answers, text_of(key));
-    if (!saved || now_ms - saved->born_ms > max_age_ms) return NULL;
-    unlist(cache, saved);
-    list(cache, saved);
-    return saved_answer_ref(saved);
+    cache->keeper = *keeper;
 }
 
-void answer_cache_put(struct answer_cache *cache, struct saved_answer *saved)
+static void insert(struct answer_cache *cache, struct saved_answer *saved)
 {
     struct saved_answer *before = map_get(cache->answers, text_of(&saved->key));
     ASSERT(!saved->is_listed);
@@ -134,10 +130,40 @@ void answer_cache_put(struct answer_cache *cache, struct saved_answer *saved)
     list(cache, saved_answer_ref(saved));
 }
 
+/* What is not in memory any more, or not yet. NULL: it is nowhere. */
+static struct saved_answer *bring(struct answer_cache *cache, const struct answer_key *key)
+{
+    const struct answer_keeper *keeper = &cache->keeper;
+    struct saved_answer *kept          = keeper->find ? keeper->find(key, keeper->context) : NULL;
+    if (!kept) return NULL;
+    kept->key = *key;
+    insert(cache, kept);
+    saved_answer_unref(kept);
+    return map_get(cache->answers, text_of(key));
+}
+
+struct saved_answer *answer_cache_find(struct answer_cache *cache, const struct answer_key *key,
+                                       int64_t max_age_ms, int64_t now_ms)
+{
+    struct saved_answer *saved = map_get(cache->answers, text_of(key));
+    if (!saved) saved = bring(cache, key);
+    if (!saved || now_ms - saved->born_ms > max_age_ms) return NULL;
+    unlist(cache, saved);
+    list(cache, saved);
+    return saved_answer_ref(saved);
+}
+
+void answer_cache_put(struct answer_cache *cache, struct saved_answer *saved)
+{
+    insert(cache, saved);
+    if (cache->keeper.put) cache->keeper.put(saved, cache->keeper.context);
+}
+
 void answer_cache_forget(struct answer_cache *cache, const struct answer_key *key)
 {
     struct saved_answer *saved = map_get(cache->answers, text_of(key));
     if (saved) drop(cache, saved);
+    if (cache->keeper.forget) cache->keeper.forget(key, cache->keeper.context);
 }
 
 size_t answer_cache_size(const struct answer_cache *cache)

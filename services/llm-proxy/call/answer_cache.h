@@ -2,8 +2,9 @@
  * answer_cache: answers that may be given again to equal requests, and requests that wait for an
  * equal one under way.
  *
- * In memory, the least recently used ones go first. A key is a digest of all that an answer depends
- * on; who may get an answer of which age says whoever asks.
+ * In memory, the least recently used ones go first; a keeper may have more (answer_shelf.h). A key
+ * is a digest of all that an answer depends on; who may get an answer of which age says whoever
+ * asks.
  *
  * A flight is a request under way that others with its key wait for. When it lands with an answer,
  * all get it; without one, the one that waits longest goes itself, and if that has none either, all
@@ -50,9 +51,21 @@ struct saved_answer *saved_answer_new(void); /* owned: saved_answer_unref() */
 struct saved_answer *saved_answer_ref(struct saved_answer *saved);
 void saved_answer_unref(struct saved_answer *saved); /* NULL is fine */
 
+/** Keeps answers over the life of a cache, and its limits. */
+struct answer_keeper {
+    void (*put)(const struct saved_answer *saved, void *context);
+    void (*forget)(const struct answer_key *key, void *context);
+    struct saved_answer *(*find)(const struct answer_key *key, void *context); /* owned, or NULL */
+    void *context;
+};
+
 struct answer_cache;
 struct answer_cache *answer_cache_new(size_t size_max); /* owned */
 void answer_cache_freep(struct answer_cache **cache);
+
+/** What is put in or forgotten from now on is said to it, and what is not in memory it is asked
+ * for. Copied. */
+void answer_cache_keep_with(struct answer_cache *cache, const struct answer_keeper *keeper);
 
 /** An answer that is not older than that; owned by the caller. NULL: there is none. */
 struct saved_answer *answer_cache_find(struct answer_cache *cache, const struct answer_key *key,

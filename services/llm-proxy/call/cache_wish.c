@@ -144,6 +144,16 @@ static void put_text(struct buf *out, str text)
     (void)buf_put_str(out, text);
 }
 
+/* Its name may stand for another one some day, and answers are kept for days. */
+static void put_provider(struct buf *out, const struct provider *provider)
+{
+    const char *url = provider->base_url ? provider->base_url : "";
+    put_text(out, str_from(provider->name));
+    put_text(out, str_from(provider->kind ? provider->kind->name : ""));
+    put_text(out, str_from(url));
+    (void)buf_put_u64(out, provider->simulation.seed);
+}
+
 /* What a route fills in where a request says nothing changes the answer. */
 static void put_defaults(struct buf *out, const struct route_defaults *defaults)
 {
@@ -161,7 +171,7 @@ bool cache_wish_key(const struct chat_request *request, json body, const struct 
     put_text(&text, str_from(namespace));
     if (route->target_count > 1) put_text(&text, route->name);
     for (uint32_t i = 0; i < route->target_count; i++) {
-        put_text(&text, str_from(route->targets[i].provider->name));
+        put_provider(&text, route->targets[i].provider);
         put_text(&text, route->targets[i].model);
     }
     put_defaults(&text, &route->defaults);

@@ -53,7 +53,8 @@ struct pipeline *pipeline_new(const struct pipeline_options *options)
     pipeline->prng    = (struct prng){.state = options->seed};
     pipeline->cache   = answer_cache_new(ANSWER_CACHE_SIZE_MAX);
     pipeline->vectors = answer_cache_new(VECTORS_SIZE_MAX);
-    pipeline->pools   = embed_pools_new(pipeline);
+    answer_cache_keep_with(pipeline->cache, &options->keeper);
+    pipeline->pools = embed_pools_new(pipeline);
     return pipeline;
 }
 

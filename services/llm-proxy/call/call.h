@@ -13,6 +13,7 @@
 
 #include "common.pb-c.h"
 #include "http/http.h"
+#include "llm-proxy/call/answer_cache.h"
 #include "llm-proxy/call/pulse.h"
 #include "llm-proxy/catalog/catalog.h"
 #include "llm-proxy/guard/guard.h"
@@ -35,6 +36,7 @@ struct pipeline_options {
     struct guard *guard;           /* borrowed; NULL: every provider may be called */
     struct vault *vault;           /* borrowed; NULL: nothing is kept for the next turn */
     struct peers *peers;           /* borrowed; NULL: no other vault is asked */
+    struct answer_keeper keeper;   /* of answers from before; zeroed: they are in memory only */
     uint64_t seed;                 /* of weights and jitter */
 };
 
@@ -104,7 +106,7 @@ struct llm_call *llm_call_start(struct pipeline *pipeline, const struct chat_req
  */
 struct llm_try {
     const char *provider;
-    str model; /* of that provider */
+    str model;       /* of that provider */
     uint32_t number; /* of the call, from 1; 0: nobody is asked */
     bool is_simulated;
     const struct losses *losses; /* fills while the request is translated */

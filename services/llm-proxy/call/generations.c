@@ -113,6 +113,7 @@ status generations_add(struct generations *list, struct catalog *catalog, struct
                                               .guard    = list->options.guard,
                                               .vault    = list->options.vault,
                                               .peers    = list->options.peers,
+                                              .keeper   = list->options.keeper,
                                               .seed     = random_u64()};
     if (list->options.guard && !guard_learn(list->options.guard, catalog)) {
         return fail(reterr, STATUS_RESOURCE_EXHAUSTED,

@@ -6,7 +6,7 @@
  * prices. Older generations are freed when they are idle.
  *
  * Keys of providers that rest until a moment rest on; those that were refused are tried again.
- * Answers from before (answer_cache.h) begin anew.
+ * Answers from before (answer_cache.h) are those of the keeper from then on.
  *
  * Threads: the loop's, but for generations_new() and generations_freep(), which come before and
  * after it runs.
@@ -26,6 +26,7 @@ struct generations_options {
     struct guard *guard;
     struct vault *vault;
     struct peers *peers;
+    struct answer_keeper keeper; /* of answers from before; zeroed: none */
 };
 
 struct generations *generations_new(const struct generations_options *options); /* owned */

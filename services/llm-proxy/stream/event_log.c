@@ -94,6 +94,33 @@ static str take(str *rest, uint32_t len)
     return text;
 }
 
+/* An event that a log has; what is on a disk may be anything. */
+static bool is_sound(const struct entry *entry, size_t rest)
+{
+    uint64_t size = (uint64_t)entry->id_len + entry->name_len + entry->model_len + entry->bytes_len;
+    bool is_kind =
+        (unsigned)entry->kind <= LLM_END && entry->kind != LLM_CHUNK && entry->kind != LLM_ERROR;
+    return is_kind && (unsigned)entry->finish <= FINISH_FILTER &&
+           (unsigned)entry->end <= END_BUDGET && size <= rest;
+}
+
+bool event_log_read(str data, struct event_log *ret_log)
+{
+    str rest = data;
+    while (rest.len > 0) {
+        struct entry entry;
+        if (rest.len < sizeof entry) return false;
+        memcpy(&entry, take(&rest, sizeof entry).ptr, sizeof entry);
+        if (!is_sound(&entry, rest.len)) return false;
+        (void)take(&rest, entry.id_len);
+        (void)take(&rest, entry.name_len);
+        (void)take(&rest, entry.model_len);
+        (void)take(&rest, entry.bytes_len);
+    }
+    *ret_log = event_log_init(data.len);
+    return buf_put_str(&ret_log->data, data);
+}
+
 void event_log_play(const struct event_log *log, llm_sink *sink, void *context)
 {
     str rest = buf_str(&log->data);

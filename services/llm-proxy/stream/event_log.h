@@ -28,6 +28,12 @@ void event_log_clear(struct event_log *log);
 /** A sink: `context` is the log. */
 void event_log_take(const struct llm_event *event, void *context);
 
+/** What `data` of a log of that format was: EVENT_LOG_FORMAT, else nothing can be read. */
+enum { EVENT_LOG_FORMAT = 1 };
+
+/** Takes a copy of the data of a log that was full grown. False: it is none. */
+bool event_log_read(str data, struct event_log *ret_log);
+
 /** Says all events, in their order. */
 void event_log_play(const struct event_log *log, llm_sink *sink, void *context);
 

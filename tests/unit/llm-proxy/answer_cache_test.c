@@ -1,6 +1,7 @@
 /* Answers that are kept, flights, and what of a request makes its key. */
 #include "llm-proxy/call/answer_cache.h"
 
+#include "base/mem.h"
 #include "cmocka.h"
 #include "llm-proxy/call/cache_wish.h"
 #include "llm-proxy/stream/answer.h"
@@ -222,6 +223,19 @@ static void an_answer_is_said_again(void **)
     assert_int_equal(answer.usage.output_tokens, -1);
     assert_int_equal(answer.end, END_COMPLETE);
     answer_done(&answer);
+
+    /* From a disk: all of it, or nothing. */
+    str data              = buf_str(&log.data);
+    struct event_log read = {};
+    assert_true(event_log_read(data, &read));
+    assert_true(str_equal(buf_str(&read.data), data));
+    event_log_done(&read);
+    assert_false(event_log_read(str_slice(data, 0, data.len - 1), &read));
+    char *broken = mem_dup(data.ptr, data.len);
+    broken[0]    = 99; /* the kind of the first event */
+    assert_false(event_log_read((str){.ptr = broken, .len = data.len}, &read));
+    free(broken);
+
     event_log_clear(&log);
     say(&log, LLM_ERROR, 0, "");
     assert_true(log.is_broken);

@@ -109,6 +109,33 @@ static void rows_are_there_after_a_restart(void **)
     world_done(&world);
 }
 
+static void note(bytes, bytes row, void *context)
+{
+    (void)buf_put(context, row.ptr, row.len);
+}
+
+static void a_row_is_found_until_it_is_dropped(void **)
+{
+    struct world world                = world_new();
+    CLEANUP(buf_done) struct buf said = buf_init(64);
+    const bytes key                   = bytes_from(str_from("a"));
+    shelf_put(world.answers, SHELF_CACHE, key, bytes_from(str_from("other")), unix_us() + HOUR_US);
+    put(&world, "a", "1", unix_us() + HOUR_US);
+    restart(&world);
+    assert_true(shelf_get(world.answers, SHELF_VAULT, key, note, &said));
+    assert_true(shelf_get(world.answers, SHELF_CACHE, key, note, &said));
+    assert_true(str_is(buf_str(&said), "1other"));
+    assert_false(shelf_get(world.answers, SHELF_CACHE, bytes_from(str_from("b")), note, &said));
+    shelf_drop(world.answers, SHELF_CACHE, key);
+    shelf_drop(world.answers, SHELF_CACHE, key); /* nothing is there */
+    restart(&world);
+    assert_false(shelf_get(world.answers, SHELF_CACHE, key, note, &said));
+    assert_rows(&world, "a=1 ");
+    atomic_fetch_add(&time_us, 2 * HOUR_US);
+    assert_false(shelf_get(world.answers, SHELF_VAULT, key, note, &said)); /* its time is over */
+    world_done(&world);
+}
+
 static void what_is_over_goes(void **)
 {
     struct world world = world_new();
@@ -133,7 +160,7 @@ static void the_oldest_go_when_there_are_too_many(void **)
     char *row          = mem_new(ROW_MAX, 1);
     char key[16];
     memset(row, 'x', ROW_MAX);
-    enum { COUNT = SHELF_BYTES_MAX / ROW_MAX + 2 };
+    enum { COUNT = SHELF_VAULT_MAX / ROW_MAX + 2 };
     for (int i = 0; i < COUNT; i++) {
         (void)snprintf(key, sizeof key, "%d", i);
         shelf_put(world.answers, SHELF_VAULT, bytes_from(str_from(key)),
@@ -168,6 +195,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_are_there_after_a_restart),
+        cmocka_unit_test(a_row_is_found_until_it_is_dropped),
         cmocka_unit_test(what_is_over_goes),
         cmocka_unit_test(the_oldest_go_when_there_are_too_many),
         cmocka_unit_test(without_a_folder_nothing_is_kept),
