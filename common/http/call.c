@@ -2,6 +2,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "http/http_internal.h"
+#include "http/plain_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,17 +38,14 @@ const char *http_failure_name(enum http_failure failure)
     return failures[failure].name;
 }
 
-/* Method, origin, what happened, and what libcurl says of connections. Never a path or a query. */
+/* Method, origin, what happened and why. Never a path or a query. */
 static void describe(const struct http_call *call, struct error *error)
 {
     CLEANUP(buf_done) struct buf origin = buf_init(URL_HOST_MAX + 32);
     (void)url_put_origin(&origin, &call->request.target);
-    bool tells_more =
-        call->failure == HTTP_DNS || call->failure == HTTP_CONNECT || call->failure == HTTP_TLS;
-    const char *more = tells_more ? call->curl_error : call->reason;
     (void)fail(error, failures[call->failure].code, STR_FMT " " STR_FMT ": %s%s%.90s",
                STR_ARG(call->request.method), STR_ARG(buf_str(&origin)),
-               failures[call->failure].text, more[0] ? ": " : "", more);
+               failures[call->failure].text, call->reason[0] ? ": " : "", call->reason);
 }
 
 /* --- Timeouts: one timer, set to whichever is next -------------------------------------------- */
@@ -85,14 +83,12 @@ static struct due next_due(const struct http_call *call)
     return phase.at_ms < total.at_ms ? phase : total;
 }
 
+/* A timer that fires too early looks again, which costs less than to set it for each phase. */
 void call_arm(struct http_call *call)
 {
     int64_t due_ms = next_due(call).at_ms;
-    if (due_ms == INT64_MAX) {
-        loop_timer_clear(call->client->loop, &call->timer);
-    } else {
-        loop_timer_set(call->client->loop, &call->timer, due_ms);
-    }
+    if (loop_timer_is_set(&call->timer) && call->timer.due_ms <= due_ms) return;
+    if (due_ms < INT64_MAX) loop_timer_set(call->client->loop, &call->timer, due_ms);
 }
 
 static void timed_out(void *context)
@@ -104,7 +100,8 @@ static void timed_out(void *context)
         return;
     }
     call->failure = due.failure;
-    call_finish(call, CURLE_OPERATION_TIMEDOUT);
+    if (call->transfer) transfer_ended(call, CURLE_OPERATION_TIMEDOUT);
+    call_finish(call);
 }
 
 /* --- Beginning -------------------------------------------------------------------------------- */
@@ -167,22 +164,36 @@ status http_call_start(struct http_client *client, const struct http_request *re
     return STATUS_OK;
 }
 
-void call_begin_hop(struct http_call *call)
+/* libcurl does all that our own transport does not. */
+static bool begin_transport(struct http_call *call)
 {
-    answer_reset(&call->answer, call->request.headers_max);
-    call->phase         = CALL_CONNECTING;
-    call->sends         = 0;
-    call->body_bytes    = 0;
-    call->curl_error[0] = '\0';
-    call->reason[0]     = '\0';
-    call_arm(call);
+    if (plain_takes(call)) return plain_start(call);
     client_enter(call->client);
     bool is_started = transfer_start(call);
     client_leave(call->client);
-    if (is_started) return;
+    if (is_started) return true;
     call->failure = HTTP_PROTOCOL;
     (void)snprintf(call->reason, sizeof call->reason, "the transfer cannot be set up");
-    call_finish(call, CURLE_FAILED_INIT);
+    return false;
+}
+
+void call_begin_hop(struct http_call *call)
+{
+    answer_reset(&call->answer, call->request.headers_max);
+    call->phase      = CALL_CONNECTING;
+    call->body_bytes = 0;
+    call->reason[0]  = '\0';
+    call_arm(call);
+    if (!begin_transport(call)) call_finish(call);
+}
+
+void call_goes_out(struct http_call *call)
+{
+    call->was_sent     = true;
+    call->is_refused   = false;
+    call->phase        = CALL_SENDING;
+    call->connected_ms = loop_now_ms(call->client->loop);
+    call_arm(call);
 }
 
 /* --- Redirects -------------------------------------------------------------------------------- */
@@ -235,21 +246,13 @@ static int64_t duration(const struct http_call *call, int64_t at_ms)
     return at_ms < 0 ? -1 : at_ms - call->started_ms;
 }
 
-static bool is_reused(const struct http_call *call)
-{
-    long opened = 1;
-    if (!call->easy || call->sends == 0) return false;
-    (void)curl_easy_getinfo(call->easy, CURLINFO_NUM_CONNECTS, &opened);
-    return opened == 0;
-}
-
 static void tell(struct http_call *call)
 {
     struct http_result result = {
         .code          = failures[call->failure].code,
         .failure       = call->failure,
         .was_sent      = call->was_sent,
-        .is_reused     = is_reused(call),
+        .is_reused     = call->is_reused,
         .answer        = answer_view(call),
         .body          = buf_str(&call->body),
         .body_bytes    = call->body_bytes,
@@ -262,15 +265,13 @@ static void tell(struct http_call *call)
     call->handlers.on_done(&result, call->handlers.context);
 }
 
-void call_finish(struct http_call *call, CURLcode curl_code)
+void call_finish(struct http_call *call)
 {
     ASSERT(call->client->depth == 0);
-    call->is_settled = curl_code == CURLE_OK && call->failure == HTTP_NO_FAILURE;
     if (!call->is_cancelled && call->failure == HTTP_NO_FAILURE && call->redirect_url) {
-        follow(call); /* whatever became of the redirect's own body */
+        follow(call);
         return;
     }
-    if (call->failure == HTTP_NO_FAILURE) call->failure = transfer_failure(call, curl_code);
     if (!call->is_cancelled) tell(call);
     call_free(call);
 }
@@ -282,6 +283,7 @@ void call_free(struct http_call *call)
     client_forget_unsettled(call);
     loop_timer_clear(client->loop, &call->timer);
     transfer_stop(call);
+    plain_stop(call);
     if (call->next) call->next->prev = call->prev;
     if (call->prev) {
         call->prev->next = call->next;
@@ -304,11 +306,8 @@ void call_resume(struct http_call *call)
     call->is_paused = false;
     call->active_ms = loop_now_ms(call->client->loop);
     call_arm(call);
-    client_enter(call->client);
-    CURLcode code = curl_easy_pause(call->easy, CURLPAUSE_CONT);
-    client_leave(call->client);
-    /* A failing write shows here only; the transfer itself would hang. */
-    if (code != CURLE_OK) call_finish(call, code);
+    bool goes_on = call->plain ? plain_resume(call) : transfer_resume(call);
+    if (!goes_on) call_finish(call);
 }
 
 void http_call_resume(struct http_call *call)

@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "http/http_internal.h"
+#include "http/plain_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,7 +32,7 @@ status http_init(struct error *reterr)
     return fail(reterr, STATUS_UNAVAILABLE, "http: %s", curl_easy_strerror(code));
 }
 
-/* --- Inside and outside of libcurl ------------------------------------------------------------ */
+/* --- Inside and outside of transports --------------------------------------------------------- */
 
 void client_enter(struct http_client *client)
 {
@@ -93,6 +94,8 @@ static void settle_one(struct http_call *call)
         call_free(call);
     } else if (call->phase == CALL_QUEUED) {
         call_begin_hop(call);
+    } else if (call->phase == CALL_CONNECTING) {
+        plain_go_on(call);
     } else {
         call_resume(call);
     }
@@ -108,7 +111,8 @@ static void finish_transfers(struct http_client *client)
         struct http_call *call = NULL;
         (void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&call);
         ASSERT(call);
-        call_finish(call, curl_code);
+        transfer_ended(call, curl_code);
+        call_finish(call);
     }
 }
 
@@ -369,6 +373,7 @@ status http_client_new(const struct http_client_options *options, struct http_cl
     client->work_timer = (struct loop_timer){.fire = work_timer_fired, .context = client};
     client->notice     = (struct loop_notice){.run = notified, .context = client};
     client->multi      = curl_multi_init();
+    client->plain      = plain_new(client);
     if (!client->multi || !set_up(client)) {
         return fail(reterr, STATUS_UNAVAILABLE, "http: the client cannot be set up");
     }
@@ -381,6 +386,7 @@ void http_client_free(struct http_client *client)
     if (!client) return;
     ASSERT(client->depth == 0);
     while (client->calls) call_free(client->calls);
+    plain_freep(&client->plain);
     client_enter(client);
     transfer_free_spares(client);
     if (client->multi) (void)curl_multi_cleanup(client->multi);
@@ -400,6 +406,12 @@ void http_client_free(struct http_client *client)
 void http_client_freep(struct http_client **client)
 {
     http_client_free(*client);
+}
+
+void http_client_use_curl(struct http_client *client)
+{
+    ASSERT(!client->calls);
+    plain_freep(&client->plain);
 }
 
 unsigned http_client_calls(const struct http_client *client)

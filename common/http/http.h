@@ -11,7 +11,7 @@
  * is the caller's matter. A failure says what failed (enum http_failure) and whether the request
  * may have reached the peer, so that the caller can tell "did not happen" from "unknown".
  *
- * libcurl sends a request again by itself when a pooled connection turns out to be dead. That is
+ * A request is sent again by itself when a pooled connection turns out to be dead. That is
  * harmless for what may happen twice, so it is allowed for GET, HEAD and OPTIONS and for requests
  * marked `is_repeatable`, and ends any other call as HTTP_CUT with `was_sent`. So that this is
  * rare, other calls take no connection that was idle for long: servers close theirs after 2 s

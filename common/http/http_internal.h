@@ -3,14 +3,19 @@
  *
  *   client.c    the multi handle on the loop: sockets, timer, order of work
  *   call.c      the life of a call: start, timeouts, redirects, end
- *   transfer.c  one libcurl handle: options and callbacks
  *   request.c   checks and copies what was asked for
  *   answer.c    headers as they arrive
- *   origins.c   who has an idle connection
+ *   intake.c    limits and handlers, for what arrives
+ *
+ * and of the two transports, libcurl and our own for plain HTTP/1.1 (plain_internal.h):
+ *
+ *   transfer.c  one libcurl handle: options and callbacks
+ *   origins.c   who has an idle connection of libcurl's
+ *   plain*.c    connections of our own
  *
  * libcurl calls back from inside its own functions, where its handles must not be added, removed or
- * resumed. So `client->depth` says whether we are inside, and what is asked for there is done by
- * client.c afterwards.
+ * resumed, and so does the other transport from the middle of what it has read. So `client->depth`
+ * says whether we are inside, and what is asked for there is done by client.c afterwards.
  */
 #ifndef HTTP_HTTP_INTERNAL_H
 #define HTTP_HTTP_INTERNAL_H
@@ -52,7 +57,8 @@ struct http_client {
     CURLM *multi;
     struct spare_easy spares[SPARE_EASIES_MAX];
     unsigned spare_count;
-    unsigned depth; /* libcurl functions we are inside of */
+    unsigned depth;      /* functions that call handlers and that we are inside of */
+    struct plain *plain; /* owned; NULL: all goes by libcurl, as some tests want it */
 
     struct loop_timer curl_timer; /* libcurl's wish to be called later */
     bool is_curl_due;             /* the same, now */
@@ -109,6 +115,18 @@ enum phase {
     CALL_ENDED, /* on_done runs */
 };
 
+/* What of a call is libcurl's while it has it. */
+struct transfer {
+    CURL *easy;
+    struct easy_shape shape; /* of `easy` */
+    bool is_common;          /* another call may use it afterwards, */
+    bool is_settled;         /* if its transfer ended well */
+    struct curl_slist *sent_headers;
+    struct origin *origin; /* NULL: nobody counts there */
+    unsigned sends;        /* of this hop: how often libcurl was about to send the request */
+    char curl_error[CURL_ERROR_SIZE];
+};
+
 struct http_call {
     /* First what each piece of a body looks at: of thousands that wait, nothing is in a cache. */
     struct http_client *client;
@@ -125,24 +143,18 @@ struct http_call {
 
     struct http_call *prev, *next; /* in client->calls */
     struct arena *arena;
-    struct arena *sent;    /* what goes out; NULL: it has, and is not sent again */
-    struct origin *origin; /* while it is libcurl's; NULL: nobody counts there */
-    CURL *easy;
-    struct easy_shape shape; /* of `easy` */
-    bool is_plain;           /* another call may use it afterwards, */
-    bool is_settled;         /* if its transfer ended well */
-    struct curl_slist *sent_headers;
+    struct arena *sent;        /* what goes out; NULL: it has, and is not sent again */
+    struct transfer *transfer; /* owned; NULL: it is not libcurl's */
+    struct plain_call *plain;  /* owned; NULL: it is not the other transport's */
     struct loop_timer timer;
     int64_t started_ms, hop_ms, connected_ms, first_byte_ms; /* -1: not yet */
-    unsigned sends; /* of this hop: how often libcurl was about to send the request */
     unsigned redirects;
 
     struct answer answer;
     struct buf body;
     bool was_sent, is_reused;
     bool is_refused; /* the egress rules refused an address */
-    char reason[64]; /* more about the failure; may be empty */
-    char curl_error[CURL_ERROR_SIZE];
+    char reason[96]; /* more about the failure; may be empty */
     struct http_call *unsettled_prev, *unsettled_next;
 };
 
@@ -156,25 +168,36 @@ void client_leave(struct http_client *client);
 void client_unsettle(struct http_call *call); /* begins, resumes or frees it soon */
 void client_forget_unsettled(struct http_call *call);
 
+/* All goes by libcurl from now on, also what the other transport could do: for tests of that way.
+ */
+void http_client_use_curl(struct http_client *client);
+
 /* call.c */
 void call_begin_hop(struct http_call *call);
-void call_finish(struct http_call *call, CURLcode curl_code);
+/* Its request is about to go out over a connection that stands. */
+void call_goes_out(struct http_call *call);
+void call_finish(struct http_call *call); /* as `failure` says */
 void call_resume(struct http_call *call);
-void call_free(struct http_call *call); /* without on_done; not inside libcurl */
+void call_free(struct http_call *call); /* without on_done; not inside a transport */
 void call_arm(struct http_call *call);  /* sets the timer to the next timeout */
 
 /* transfer.c */
 bool transfer_start(struct http_call *call);
 void transfer_stop(struct http_call *call);
+bool transfer_resume(struct http_call *call); /* false: it has ended */
+/* Sets what call_finish() needs to know. */
+void transfer_ended(struct http_call *call, CURLcode curl_code);
 void transfer_free_spares(struct http_client *client);
-enum http_failure transfer_failure(const struct http_call *call, CURLcode curl_code);
 
 /* request.c */
 status request_copy(struct http_call *call, const struct http_request *from, struct error *reterr);
 /* Checks scheme, host and rules of where a hop goes. */
 status request_check_target(const struct http_call *call, const struct url *target,
                             struct error *reterr);
+/* Asks the egress rules about what is dialled; NULL: it is of no known kind. */
+bool request_allows(struct http_call *call, const struct egress_address *address);
 bool request_is_repeatable(const struct request *request);
+bool request_has_body(const struct request *request); /* maybe one of no bytes */
 /* It has gone out, and nobody will ask for it again: headers, body and TLS texts are freed. */
 void request_let_go(struct http_call *call);
 /* Where the answer redirects to and whether to follow: sets `redirect_url` or `failure`. */
@@ -191,10 +214,18 @@ void origin_closed(struct http_client *client, curl_socket_t fd);
 bool origin_is_busy(const struct http_call *call);
 void origins_done(struct http_client *client);
 
+/* intake.c */
+void intake_note(struct http_call *call); /* something has come */
+/* Takes a header line with its end; false: the call is to end. */
+bool intake_line(struct http_call *call, str line);
+enum intake { INTAKE_TAKEN, INTAKE_PAUSED, INTAKE_ENDS };
+/* Takes a piece of the body; if the call is paused, it is to come again. */
+enum intake intake_body(struct http_call *call, str data);
+
 /* answer.c */
 void answer_reset(struct answer *answer, size_t headers_max);
 void answer_clear(struct answer *answer);
-/* Takes a header line as libcurl gives it; false if the headers are too large. */
+/* Takes a header line with its end; false if the headers are too large. */
 bool answer_line(struct answer *answer, str line);
 struct http_answer answer_view(const struct http_call *call);
 

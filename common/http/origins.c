@@ -50,13 +50,13 @@ void origin_enter(struct http_call *call)
 {
     CLEANUP(buf_done) struct buf key = buf_init(KEY_MAX);
     if (call->request.target.is_https || !url_put_origin(&key, &call->request.target)) return;
-    call->origin = find_or_make(call->client, buf_str(&key));
-    if (call->origin) call->origin->calls++;
+    call->transfer->origin = find_or_make(call->client, buf_str(&key));
+    if (call->transfer->origin) call->transfer->origin->calls++;
 }
 
 void origin_leave(struct http_call *call)
 {
-    struct origin *origin = TAKE(call->origin);
+    struct origin *origin = TAKE(call->transfer->origin);
     if (!origin) return;
     origin->calls--;
     free_if_unused(call->client, origin);
@@ -67,7 +67,7 @@ void origin_opened(const struct http_call *call, curl_socket_t fd)
     struct http_client *client = call->client;
     size_t index               = (size_t)fd;
     origin_closed(client, fd);
-    if (!call->origin) return;
+    if (!call->transfer->origin) return;
     if (index >= client->sockets_size) {
         size_t size     = 2 * index + 64;
         client->sockets = mem_resize(client->sockets, size, sizeof(struct origin *));
@@ -75,8 +75,8 @@ void origin_opened(const struct http_call *call, curl_socket_t fd)
                (size - client->sockets_size) * sizeof(struct origin *));
         client->sockets_size = size;
     }
-    client->sockets[index] = call->origin;
-    call->origin->connections++;
+    client->sockets[index] = call->transfer->origin;
+    call->transfer->origin->connections++;
 }
 
 void origin_closed(struct http_client *client, curl_socket_t fd)
@@ -90,7 +90,7 @@ void origin_closed(struct http_client *client, curl_socket_t fd)
 
 bool origin_is_busy(const struct http_call *call)
 {
-    const struct origin *origin = call->origin;
+    const struct origin *origin = call->transfer->origin;
     return origin && origin->calls > origin->connections &&
            origin->calls <= call->client->host_connections_max;
 }

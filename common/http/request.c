@@ -93,6 +93,16 @@ status request_check_target(const struct http_call *call, const struct url *targ
     return STATUS_OK;
 }
 
+bool request_allows(struct http_call *call, const struct egress_address *address)
+{
+    bool allow_private = call->request.allow_private;
+    if (address && egress_allows(call->client->egress, *address, allow_private)) return true;
+    call->is_refused = true;
+    (void)snprintf(call->reason, sizeof call->reason, "%s address",
+                   address ? egress_class_name(egress_classify(*address)) : "unknown");
+    return false;
+}
+
 /* --- Copying ---------------------------------------------------------------------------------- */
 
 static str copy_to(struct arena *arena, str text)
@@ -231,6 +241,16 @@ bool request_is_repeatable(const struct request *request)
 {
     static const char *const harmless[] = {"GET", "HEAD", "OPTIONS", NULL};
     return request->is_repeatable || is_named(request->method, harmless);
+}
+
+bool request_has_body(const struct request *request)
+{
+    static const char *const with_body[] = {"POST", "PUT", "PATCH"};
+    bool has_one                         = request->body.len > 0;
+    for (size_t i = 0; i < ARRAY_LEN(with_body); i++) {
+        has_one = has_one || str_is(request->method, with_body[i]);
+    }
+    return has_one && !str_is(request->method, "HEAD");
 }
 
 void request_let_go(struct http_call *call)

@@ -6,26 +6,17 @@
  * body, certificates, never stays in it.
  */
 #include "base/assert.h"
+#include "base/mem.h"
 #include "http/http_internal.h"
 
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 /* --- The guard -------------------------------------------------------------------------------- */
-
-static bool allows(struct http_call *call, bool is_known, struct egress_address address)
-{
-    if (is_known && egress_allows(call->client->egress, address, call->request.allow_private)) {
-        return true;
-    }
-    call->is_refused = true;
-    (void)snprintf(call->reason, sizeof call->reason, "%s address",
-                   is_known ? egress_class_name(egress_classify(address)) : "unknown");
-    return false;
-}
 
 /* Called for every new connection, with the address that will really be used. */
 static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
@@ -33,7 +24,9 @@ static curl_socket_t open_socket(void *context, curlsocktype purpose, struct cur
     struct http_call *call = context;
     struct egress_address target;
     bool is_known = egress_address_of(&address->addr, &target);
-    if (purpose != CURLSOCKTYPE_IPCXN || !allows(call, is_known, target)) return CURL_SOCKET_BAD;
+    if (purpose != CURLSOCKTYPE_IPCXN || !request_allows(call, is_known ? &target : NULL)) {
+        return CURL_SOCKET_BAD;
+    }
     int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
     if (fd < 0) return CURL_SOCKET_BAD;
     client_opened(call->client, fd);
@@ -59,81 +52,35 @@ static int before_request(void *context, char *ip, char *, int, int)
     struct http_call *call = context;
     struct egress_address target;
     bool is_known = egress_address_parse(str_from(ip), &target);
-    if (!allows(call, is_known, target)) {
+    if (!request_allows(call, is_known ? &target : NULL)) {
         call->failure = HTTP_REFUSED;
         return CURL_PREREQFUNC_ABORT;
     }
-    if (call->sends > 0 && (!call->sent || !request_is_repeatable(&call->request))) {
+    if (call->transfer->sends > 0 && (!call->sent || !request_is_repeatable(&call->request))) {
         call->failure = HTTP_CUT;
         return CURL_PREREQFUNC_ABORT;
     }
-    call->sends++;
-    call->was_sent     = true;
-    call->is_refused   = false;
-    call->phase        = CALL_SENDING;
-    call->connected_ms = loop_now_ms(call->client->loop);
-    call_arm(call);
+    call->transfer->sends++;
+    call_goes_out(call);
     return CURL_PREREQFUNC_OK;
 }
 
 /* --- The answer ------------------------------------------------------------------------------- */
 
-static void note_activity(struct http_call *call)
-{
-    int64_t now_ms  = loop_now_ms(call->client->loop);
-    call->active_ms = now_ms; /* the timer looks at it when it fires */
-    if (call->phase == CALL_RECEIVING) return;
-    call->phase = CALL_RECEIVING;
-    if (call->first_byte_ms < 0) call->first_byte_ms = now_ms;
-    call_arm(call);
-}
-
-/* Runs a handler's answer through the rules; says whether to go on. */
-static bool obey(struct http_call *call, enum http_flow flow)
-{
-    if (flow == HTTP_STOP) call->failure = HTTP_STOPPED;
-    return flow != HTTP_STOP && !call->is_cancelled;
-}
-
-static bool has_body(const struct request *request)
-{
-    static const char *const with_body[] = {"POST", "PUT", "PATCH"};
-    bool has_one                         = request->body.len > 0;
-    for (size_t i = 0; i < ARRAY_LEN(with_body); i++) {
-        has_one = has_one || str_is(request->method, with_body[i]);
-    }
-    return has_one && !str_is(request->method, "HEAD");
-}
-
 /* A prompt may be large, and its answer take minutes. libcurl has pointers to it. */
 static void let_go_of_request(struct http_call *call)
 {
     curl_off_t uploaded = 0;
-    (void)curl_easy_getinfo(call->easy, CURLINFO_SIZE_UPLOAD_T, &uploaded);
+    (void)curl_easy_getinfo(call->transfer->easy, CURLINFO_SIZE_UPLOAD_T, &uploaded);
     if (!call->sent || (uint64_t)uploaded < call->request.body.len) return;
-    CURLcode code = curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, NULL);
-    if (code == CURLE_OK && has_body(&call->request)) {
-        code = curl_easy_setopt(call->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)0);
-        if (code == CURLE_OK) code = curl_easy_setopt(call->easy, CURLOPT_POSTFIELDS, "");
+    CURLcode code = curl_easy_setopt(call->transfer->easy, CURLOPT_HTTPHEADER, NULL);
+    if (code == CURLE_OK && request_has_body(&call->request)) {
+        code = curl_easy_setopt(call->transfer->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)0);
+        if (code == CURLE_OK) code = curl_easy_setopt(call->transfer->easy, CURLOPT_POSTFIELDS, "");
     }
     if (code != CURLE_OK) return;
-    curl_slist_free_all(TAKE(call->sent_headers));
+    curl_slist_free_all(TAKE(call->transfer->sent_headers));
     request_let_go(call);
-}
-
-static bool headers_complete(struct http_call *call)
-{
-    request_follow(call);
-    if (call->failure != HTTP_NO_FAILURE) return false;
-    if (call->redirect_url) return true;
-    let_go_of_request(call);
-    if (!call->handlers.on_headers) return true;
-    struct http_answer answer = answer_view(call);
-    call->in_handler          = true;
-    enum http_flow flow       = call->handlers.on_headers(&answer, call->handlers.context);
-    call->in_handler          = false;
-    ASSERT(flow != HTTP_PAUSE);
-    return obey(call, flow);
 }
 
 /* NOLINTNEXTLINE(readability-non-const-parameter): libcurl's type */
@@ -143,56 +90,39 @@ static size_t take_header(char *data, size_t size, size_t count, void *context)
     size_t len             = size * count;
     bool was_complete      = call->answer.is_complete;
     if (call->is_cancelled) return 0;
-    note_activity(call);
-    if (!answer_line(&call->answer, (str){.ptr = data, .len = len})) {
-        call->failure = HTTP_TOO_LARGE;
-        return 0;
-    }
-    if (call->answer.is_complete && !was_complete && !headers_complete(call)) return 0;
+    intake_note(call);
+    if (!intake_line(call, (str){.ptr = data, .len = len})) return 0;
+    if (call->answer.is_complete && !was_complete && !call->redirect_url) let_go_of_request(call);
     return len;
 }
 
-/* Counts decompressed bytes against their limit, and against the bytes they came from. */
-static bool is_too_large(struct http_call *call, size_t len)
+/* Says whether what came would be blown up to more than is reasonable. */
+static bool is_bomb(const struct http_call *call, size_t len)
 {
-    if (len > call->request.body_max - call->body_bytes) return true;
-    if (!call->request.is_compressed) return false;
+    if (!call->request.is_compressed || call->redirect_url) return false;
     curl_off_t received = 0;
-    (void)curl_easy_getinfo(call->easy, CURLINFO_SIZE_DOWNLOAD_T, &received);
+    (void)curl_easy_getinfo(call->transfer->easy, CURLINFO_SIZE_DOWNLOAD_T, &received);
     uint64_t allowed = ANSWER_INFLATION_FREE + (uint64_t)received * HTTP_INFLATION_MAX;
     return call->body_bytes + len > allowed;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): libcurl's type */
 static size_t take_body(char *data, size_t size, size_t count, void *context)
 {
     struct http_call *call = context;
     size_t len             = size * count;
     if (call->is_cancelled) return 0;
-    note_activity(call);
-    if (call->redirect_url) { /* read, so that the connection can be used again; but not for ever */
-        call->body_bytes += len;
-        return call->body_bytes > ANSWER_REDIRECT_BODY_MAX ? 0 : len;
-    }
-    if (is_too_large(call, len)) {
+    intake_note(call);
+    if (is_bomb(call, len)) {
         call->failure = HTTP_TOO_LARGE;
         return 0;
     }
-    if (!call->handlers.on_data) {
-        call->body_bytes += len;
-        return buf_put(&call->body, data, len) ? len : 0;
+    switch (intake_body(call, (str){.ptr = data, .len = len})) {
+    case INTAKE_TAKEN: return len;
+    case INTAKE_PAUSED: call_arm(call); return CURL_WRITEFUNC_PAUSE;
+    case INTAKE_ENDS: break;
     }
-    call->in_handler = true;
-    enum http_flow flow =
-        call->handlers.on_data((str){.ptr = data, .len = len}, call->handlers.context);
-    call->in_handler = false;
-    if (!obey(call, flow)) return 0;
-    if (flow == HTTP_PAUSE) {
-        call->is_paused = true;
-        call_arm(call);
-        return CURL_WRITEFUNC_PAUSE;
-    }
-    call->body_bytes += len;
-    return len;
+    return 0;
 }
 
 /* --- Setting up ------------------------------------------------------------------------------- */
@@ -205,8 +135,8 @@ static bool set(bool so_far, CURLcode code)
 
 static bool add_line(struct http_call *call, const char *line)
 {
-    struct curl_slist *longer = curl_slist_append(call->sent_headers, line);
-    if (longer) call->sent_headers = longer;
+    struct curl_slist *longer = curl_slist_append(call->transfer->sent_headers, line);
+    if (longer) call->transfer->sent_headers = longer;
     return longer;
 }
 
@@ -233,18 +163,19 @@ static bool set_headers(struct http_call *call)
         is_set = !line.is_full && add_line(call, line.ptr);
     }
     if (!has_type) is_set = is_set && add_line(call, "Content-Type:"); /* no guesses */
-    return set(is_set, curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->sent_headers));
+    return set(is_set, curl_easy_setopt(call->transfer->easy, CURLOPT_HTTPHEADER,
+                                        call->transfer->sent_headers));
 }
 
 static bool set_method(struct http_call *call)
 {
     const struct request *request = &call->request;
-    CURL *easy                    = call->easy;
+    CURL *easy                    = call->transfer->easy;
     if (str_is(request->method, "HEAD")) {
         return set(true, curl_easy_setopt(easy, CURLOPT_NOBODY, 1L));
     }
     bool is_set = set(true, curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method.ptr));
-    if (!has_body(request)) return is_set;
+    if (!request_has_body(request)) return is_set;
     curl_off_t size = (curl_off_t)request->body.len;
     is_set          = set(is_set, curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, size));
     return set(is_set, curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body.ptr));
@@ -264,18 +195,19 @@ static bool set_tls(struct http_call *call)
     const struct http_client *client = call->client;
     bool is_set                      = true;
     if (client->ca_file) {
-        is_set = set(is_set, curl_easy_setopt(call->easy, CURLOPT_CAINFO, client->ca_file));
+        is_set =
+            set(is_set, curl_easy_setopt(call->transfer->easy, CURLOPT_CAINFO, client->ca_file));
     }
     if (!call->request.has_tls) return is_set;
-    return is_set && set_blob(call->easy, CURLOPT_CAINFO_BLOB, call->request.tls.ca) &&
-           set_blob(call->easy, CURLOPT_SSLCERT_BLOB, call->request.tls.cert) &&
-           set_blob(call->easy, CURLOPT_SSLKEY_BLOB, call->request.tls.key);
+    return is_set && set_blob(call->transfer->easy, CURLOPT_CAINFO_BLOB, call->request.tls.ca) &&
+           set_blob(call->transfer->easy, CURLOPT_SSLCERT_BLOB, call->request.tls.cert) &&
+           set_blob(call->transfer->easy, CURLOPT_SSLKEY_BLOB, call->request.tls.key);
 }
 
 /* What every call sets. */
 static bool set_connection(struct http_call *call)
 {
-    CURL *easy         = call->easy;
+    CURL *easy         = call->transfer->easy;
     int64_t connect_ms = call->request.timeouts.connect_ms;
     bool is_set        = set(true, curl_easy_setopt(easy, CURLOPT_URL, call->request.url.ptr));
     /* Our own timer decides; this one makes libcurl go on to a host's next address in time. */
@@ -287,8 +219,8 @@ static bool set_connection(struct http_call *call)
     is_set        = set(is_set, curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, call));
     is_set        = set(is_set, curl_easy_setopt(easy, CURLOPT_PREREQDATA, call));
     is_set        = set(is_set, curl_easy_setopt(easy, CURLOPT_PRIVATE, call));
-    is_set        = set(is_set, curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->curl_error));
-    is_set        = set(is_set, curl_easy_setopt(easy, CURLOPT_HEADERDATA, call));
+    is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->transfer->curl_error));
+    is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_HEADERDATA, call));
     return set(is_set, curl_easy_setopt(easy, CURLOPT_WRITEDATA, call));
 }
 
@@ -351,31 +283,34 @@ static CURL *take_spare(struct http_client *client, const struct easy_shape *sha
 static bool get_easy(struct http_call *call)
 {
     const struct request *request = &call->request;
-    call->shape                   = (struct easy_shape){
-                          .is_https      = request->target.is_https,
-                          .is_stream     = request->is_stream,
-                          .is_compressed = request->is_compressed,
-                          .is_repeatable = request_is_repeatable(request),
+    call->transfer->shape         = (struct easy_shape){
+                .is_https      = request->target.is_https,
+                .is_stream     = request->is_stream,
+                .is_compressed = request->is_compressed,
+                .is_repeatable = request_is_repeatable(request),
     };
     /* There are many with a body; the options of others would have to be undone. */
-    call->is_plain = has_body(request) && !request->has_tls;
-    call->easy     = call->is_plain ? take_spare(call->client, &call->shape) : NULL;
-    if (call->easy) return true;
-    call->easy = curl_easy_init();
-    return call->easy && set_shape(call->client, call->easy, &call->shape);
+    call->transfer->is_common = request_has_body(request) && !request->has_tls;
+    call->transfer->easy =
+        call->transfer->is_common ? take_spare(call->client, &call->transfer->shape) : NULL;
+    if (call->transfer->easy) return true;
+    call->transfer->easy = curl_easy_init();
+    return call->transfer->easy &&
+           set_shape(call->client, call->transfer->easy, &call->transfer->shape);
 }
 
 /* Nothing of the call is left in it. */
 static bool keep_spare(struct http_call *call)
 {
     struct http_client *client = call->client;
-    bool is_fine               = call->is_plain && call->is_settled;
+    bool is_fine               = call->transfer->is_common && call->transfer->is_settled;
     if (!is_fine || client->spare_count == SPARE_EASIES_MAX) return false;
-    bool is_set = set(true, curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, NULL));
-    is_set      = set(is_set, curl_easy_setopt(call->easy, CURLOPT_POSTFIELDS, NULL));
-    is_set      = set(is_set, curl_easy_setopt(call->easy, CURLOPT_ERRORBUFFER, NULL));
+    bool is_set = set(true, curl_easy_setopt(call->transfer->easy, CURLOPT_HTTPHEADER, NULL));
+    is_set      = set(is_set, curl_easy_setopt(call->transfer->easy, CURLOPT_POSTFIELDS, NULL));
+    is_set      = set(is_set, curl_easy_setopt(call->transfer->easy, CURLOPT_ERRORBUFFER, NULL));
     if (!is_set) return false;
-    client->spares[client->spare_count++] = (struct spare_easy){call->easy, call->shape};
+    client->spares[client->spare_count++] =
+        (struct spare_easy){call->transfer->easy, call->transfer->shape};
     return true;
 }
 
@@ -386,29 +321,41 @@ void transfer_free_spares(struct http_client *client)
 
 bool transfer_start(struct http_call *call)
 {
-    call->is_settled = false;
+    call->transfer = mem_new(1, sizeof *call->transfer);
     origin_enter(call);
     return get_easy(call) && set_connection(call) && set_tls(call) && set_method(call) &&
-           set_headers(call) && curl_multi_add_handle(call->client->multi, call->easy) == CURLM_OK;
+           set_headers(call) &&
+           curl_multi_add_handle(call->client->multi, call->transfer->easy) == CURLM_OK;
 }
 
 void transfer_stop(struct http_call *call)
 {
-    if (call->easy) {
+    struct transfer *transfer = call->transfer;
+    if (!transfer) return;
+    if (transfer->easy) {
         client_enter(call->client); /* closing makes libcurl forget its sockets and timers */
-        (void)curl_multi_remove_handle(call->client->multi, call->easy);
-        if (!keep_spare(call)) curl_easy_cleanup(call->easy);
+        (void)curl_multi_remove_handle(call->client->multi, transfer->easy);
+        if (!keep_spare(call)) curl_easy_cleanup(transfer->easy);
         client_leave(call->client);
     }
     origin_leave(call);
-    curl_slist_free_all(call->sent_headers);
-    call->easy         = NULL;
-    call->sent_headers = NULL;
+    curl_slist_free_all(transfer->sent_headers);
+    free(TAKE(call->transfer));
+}
+
+bool transfer_resume(struct http_call *call)
+{
+    client_enter(call->client);
+    CURLcode code = curl_easy_pause(call->transfer->easy, CURLPAUSE_CONT);
+    client_leave(call->client);
+    /* A failing write shows here only; the transfer itself would hang. */
+    if (code != CURLE_OK) transfer_ended(call, code);
+    return code == CURLE_OK;
 }
 
 /* --- What went wrong -------------------------------------------------------------------------- */
 
-enum http_failure transfer_failure(const struct http_call *call, CURLcode curl_code)
+static enum http_failure failure_of(const struct http_call *call, CURLcode curl_code)
 {
     bool is_connected = call->phase == CALL_SENDING || call->phase == CALL_RECEIVING;
     switch (curl_code) {
@@ -435,4 +382,31 @@ enum http_failure transfer_failure(const struct http_call *call, CURLcode curl_c
 #endif
     default: return HTTP_PROTOCOL;
     }
+}
+
+static bool is_reused(const struct http_call *call)
+{
+    long opened = 1;
+    if (!call->transfer->easy || call->transfer->sends == 0) return false;
+    (void)curl_easy_getinfo(call->transfer->easy, CURLINFO_NUM_CONNECTS, &opened);
+    return opened == 0;
+}
+
+/* What libcurl says of connections, for the error's text. */
+static void take_reason(struct http_call *call)
+{
+    if (call->failure != HTTP_DNS && call->failure != HTTP_CONNECT && call->failure != HTTP_TLS) {
+        return;
+    }
+    (void)snprintf(call->reason, sizeof call->reason, "%.90s", call->transfer->curl_error);
+}
+
+void transfer_ended(struct http_call *call, CURLcode curl_code)
+{
+    call->is_reused            = is_reused(call);
+    call->transfer->is_settled = curl_code == CURLE_OK && call->failure == HTTP_NO_FAILURE;
+    if (call->failure != HTTP_NO_FAILURE) return;
+    if (call->redirect_url && !call->is_cancelled) return; /* whatever became of its own body */
+    call->failure = failure_of(call, curl_code);
+    take_reason(call);
 }

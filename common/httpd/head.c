@@ -6,8 +6,6 @@
 #include "base/assert.h"
 #include "httpd/httpd_internal.h"
 
-enum { CONTENT_LENGTH_DIGITS_MAX = 15 };
-
 static bool refuse(struct httpd_refusal *ret_refusal, int http_status, const char *code,
                    const char *detail)
 {
@@ -21,24 +19,6 @@ static bool bad(struct httpd_refusal *ret_refusal, const char *detail)
     return refuse(ret_refusal, 400, "invalid_request", detail);
 }
 
-bool is_token_char(char c)
-{
-    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')) return true;
-    return c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL;
-}
-
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-bool str_is_nocase(str a, const char *b)
-{
-    size_t i = 0;
-    while (i < a.len && b[i] != '\0' && lower(a.ptr[i]) == lower(b[i])) i++;
-    return i == a.len && b[i] == '\0';
-}
-
 enum head_scan head_scan(str input, size_t *scanned, size_t *ret_len,
                          struct httpd_refusal *ret_refusal)
 {
@@ -47,39 +27,17 @@ enum head_scan head_scan(str input, size_t *scanned, size_t *ret_len,
         (void)bad(ret_refusal, "A request begins with its method.");
         return HEAD_BAD;
     }
-    size_t end = input.len < HTTPD_HEAD_MAX ? input.len : HTTPD_HEAD_MAX;
-    size_t at  = *scanned;
-    while (at < end) {
-        const char *newline = memchr(input.ptr + at, '\n', end - at);
-        if (!newline) break;
-        at = (size_t)(newline - input.ptr);
-        if (at == 0 || input.ptr[at - 1] != '\r') {
-            (void)bad(ret_refusal, "A line of the head ends with LF instead of CRLF.");
-            return HEAD_BAD;
-        }
-        at++;
-        if (at >= 4 && memcmp(input.ptr + at - 4, "\r\n\r\n", 4) == 0) {
-            *ret_len = at;
-            return HEAD_COMPLETE;
-        }
+    switch (fields_find_end(str_slice(input, 0, HTTPD_HEAD_MAX), scanned, ret_len)) {
+    case FIELDS_COMPLETE: return HEAD_COMPLETE;
+    case FIELDS_BARE_LF:
+        (void)bad(ret_refusal, "A line of the head ends with LF instead of CRLF.");
+        return HEAD_BAD;
+    case FIELDS_MORE: break;
     }
-    *scanned = end;
     if (input.len < HTTPD_HEAD_MAX) return HEAD_MORE;
     (void)refuse(ret_refusal, 431, "header_too_large",
                  "Request line and fields are limited to 16 KiB.");
     return HEAD_BAD;
-}
-
-/* Takes the line at the front, without its CRLF; the head is complete, so there is one. */
-static str take_line(str *rest)
-{
-    const char *newline = memchr(rest->ptr, '\n', rest->len);
-    ASSERT(newline != NULL);
-    size_t len = (size_t)(newline - rest->ptr);
-    ASSERT(len >= 1);
-    str line = str_slice(*rest, 0, len - 1);
-    *rest    = str_slice(*rest, len + 1, rest->len);
-    return line;
 }
 
 static bool parse_version(str text, unsigned *ret_minor, struct httpd_refusal *ret_refusal)
@@ -120,45 +78,17 @@ static bool parse_request_line(str line, struct head *head, struct httpd_refusal
     return parse_version(str_slice(rest, target_len + 1, rest.len), &head->minor, ret_refusal);
 }
 
-static bool is_value_char(char c)
-{
-    return c == '\t' || ((unsigned char)c >= ' ' && c != 0x7F);
-}
-
 static bool parse_field(str line, struct httpd_field *ret_field, struct httpd_refusal *ret_refusal)
 {
-    size_t name_len = 0;
-    while (name_len < line.len && is_token_char(line.ptr[name_len])) name_len++;
-    if (name_len == 0 || name_len == line.len || line.ptr[name_len] != ':') {
-        return bad(ret_refusal, "A field is a name, a colon and a value on one line.");
+    switch (fields_split(line, &ret_field->name, &ret_field->value)) {
+    case FIELD_IS_FINE: return true;
+    case FIELD_HAS_NO_NAME: break;
+    case FIELD_HAS_BAD_VALUE: return bad(ret_refusal, "A field value holds a control character.");
     }
-    ret_field->name  = str_slice(line, 0, name_len);
-    ret_field->value = str_trim(str_slice(line, name_len + 1, line.len), STR_BLANKS);
-    for (size_t i = 0; i < ret_field->value.len; i++) {
-        if (!is_value_char(ret_field->value.ptr[i])) {
-            return bad(ret_refusal, "A field value holds a control character.");
-        }
-    }
-    return true;
+    return bad(ret_refusal, "A field is a name, a colon and a value on one line.");
 }
 
 /* --- fields that decide how the message is read ----------------------------------------------- */
-
-static bool parse_content_length(str value, int64_t *ret_length, struct httpd_refusal *ret_refusal)
-{
-    int64_t length = 0;
-    if (value.len == 0 || value.len > CONTENT_LENGTH_DIGITS_MAX) {
-        return bad(ret_refusal, "Content-Length is a number of 1 to 15 digits.");
-    }
-    for (size_t i = 0; i < value.len; i++) {
-        if (value.ptr[i] < '0' || value.ptr[i] > '9') {
-            return bad(ret_refusal, "Content-Length is a number of 1 to 15 digits.");
-        }
-        length = length * 10 + (value.ptr[i] - '0');
-    }
-    *ret_length = length;
-    return true;
-}
 
 static bool is_host(str value)
 {
@@ -188,7 +118,8 @@ static bool note_field(struct head *head, const struct httpd_field *field, struc
     }
     if (str_is_nocase(field->name, "content-length")) {
         counts->content_length++;
-        return parse_content_length(field->value, &head->content_length, ret_refusal);
+        return fields_read_length(field->value, &head->content_length) ||
+               bad(ret_refusal, "Content-Length is a number of 1 to 15 digits.");
     }
     if (str_is_nocase(field->name, "transfer-encoding")) {
         counts->transfer_encoding++;
@@ -196,8 +127,8 @@ static bool note_field(struct head *head, const struct httpd_field *field, struc
         return true;
     }
     if (str_is_nocase(field->name, "connection")) {
-        counts->has_close |= httpd_list_has(field->value, "close");
-        counts->has_keep_alive |= httpd_list_has(field->value, "keep-alive");
+        counts->has_close |= fields_list_has(field->value, "close");
+        counts->has_keep_alive |= fields_list_has(field->value, "keep-alive");
         return true;
     }
     if (str_is_nocase(field->name, "expect") && head->minor > 0) {
@@ -237,8 +168,8 @@ bool head_parse(str raw, struct head *ret_head, struct httpd_refusal *ret_refusa
     head->is_expecting   = false;
     struct counts counts = {};
     str rest             = raw;
-    if (!parse_request_line(take_line(&rest), head, ret_refusal)) return false;
-    for (str line = take_line(&rest); line.len > 0; line = take_line(&rest)) {
+    if (!parse_request_line(fields_take_line(&rest), head, ret_refusal)) return false;
+    for (str line = fields_take_line(&rest); line.len > 0; line = fields_take_line(&rest)) {
         if (head->field_count == HTTPD_FIELDS_MAX) {
             return refuse(ret_refusal, 431, "header_too_large",
                           "A request has at most 100 fields.");

@@ -2,6 +2,8 @@
 #ifndef HTTPD_HTTPD_INTERNAL_H
 #define HTTPD_HTTPD_INTERNAL_H
 
+#include "framing/chunks.h"
+#include "framing/fields.h"
 #include "httpd/httpd.h"
 
 #include <stdatomic.h>
@@ -31,42 +33,6 @@ enum head_scan head_scan(str input, size_t *scanned, size_t *ret_len,
 
 /** Parses a complete head, as strictly as RFC 9110 and 9112 allow and a little more. */
 bool head_parse(str raw, struct head *ret_head, struct httpd_refusal *ret_refusal);
-
-bool is_token_char(char c);
-
-/** Compares without case. */
-bool str_is_nocase(str a, const char *b);
-
-/* --- chunked bodies --------------------------------------------------------------------------- */
-
-enum { CHUNKS_EXTRA_MAX = 4 << 10 /* bytes of extensions and trailers */ };
-
-/** State of a decoder. Zeroed is the beginning. */
-struct chunks {
-    enum {
-        CHUNK_SIZE,
-        CHUNK_EXTENSION,
-        CHUNK_SIZE_LF,
-        CHUNK_DATA,
-        CHUNK_DATA_CR,
-        CHUNK_DATA_LF,
-        CHUNK_TRAILER,
-        CHUNK_TRAILER_NAME,
-        CHUNK_TRAILER_VALUE,
-        CHUNK_TRAILER_LF,
-        CHUNK_LAST_LF,
-        CHUNK_END,
-    } state;
-    uint64_t left;   /* bytes of the chunk that are still to come */
-    unsigned digits; /* of its size, read so far */
-    size_t extra;    /* bytes of extensions and trailers so far */
-};
-
-enum chunks_step { CHUNKS_MORE, CHUNKS_DATA, CHUNKS_DONE, CHUNKS_BAD };
-
-/** Takes bytes off the front of `*input`. CHUNKS_DATA: `*ret_data` is a piece of the body; call
- * again. CHUNKS_MORE: all was taken. CHUNKS_DONE: the body is complete; the rest is not touched. */
-enum chunks_step chunks_next(struct chunks *chunks, str *input, str *ret_data);
 
 /* --- requests --------------------------------------------------------------------------------- */
 

@@ -60,9 +60,6 @@ void httpd_request_freep(struct httpd_request **request);
 /** The value of the first field `name` (any case), or .ptr == NULL. */
 str httpd_request_field(const struct httpd_request *request, const char *name);
 
-/** Says whether the comma-separated list `value` holds `token` (any case). */
-bool httpd_list_has(str value, const char *token);
-
 /** Walks the parameters of a query; start with `*cursor` = 0. Both texts are still encoded. */
 bool httpd_query_next(str query, size_t *cursor, str *ret_name, str *ret_value);
 

@@ -60,20 +60,6 @@ bool httpd_query_next(str query, size_t *cursor, str *ret_name, str *ret_value)
     return false;
 }
 
-bool httpd_list_has(str value, const char *token)
-{
-    size_t at = 0;
-    while (at < value.len) {
-        size_t from = at;
-        while (at < value.len && value.ptr[at] != ',') at++;
-        size_t to = at++;
-        while (from < to && (value.ptr[from] == ' ' || value.ptr[from] == '\t')) from++;
-        while (to > from && (value.ptr[to - 1] == ' ' || value.ptr[to - 1] == '\t')) to--;
-        if (str_is_nocase(str_slice(value, from, to), token)) return true;
-    }
-    return false;
-}
-
 const char *httpd_reason(int http_status)
 {
     static const struct {

@@ -96,7 +96,8 @@ static void send_http(struct llm_call *call, const struct provider_key *key)
     }
     bool is_stream     = call->request->is_stream;
     http.is_stream     = is_stream;
-    http.is_compressed = !is_stream; /* what is inflated comes in lumps */
+    /* What is inflated comes in lumps; and within a cluster packing costs more than bytes do. */
+    http.is_compressed = !is_stream && !target->provider->plain_host;
     http.timeouts      = call->route->timeouts;
     http.allow_private = true; /* base URLs come from the configuration, never from a request */
     bound_by_deadline(call, &http.timeouts);

@@ -2,7 +2,7 @@
 #ifndef SUPPORT_HTTP_CLIENT_FIXTURE_H
 #define SUPPORT_HTTP_CLIENT_FIXTURE_H
 
-#include "http/http.h"
+#include "http/http_internal.h"
 
 #include "cmocka.h"
 
@@ -100,6 +100,17 @@ static inline int64_t fake_clock(void *context)
     return fixture->now_ms;
 }
 
+/* Which transport the tests are about: mains run theirs twice. */
+static bool goes_by_curl;
+
+static inline struct http_client *new_client(const struct http_client_options *options)
+{
+    struct http_client *client = NULL;
+    assert_int_equal(http_client_new(options, &client, NULL), STATUS_OK);
+    if (goes_by_curl) http_client_use_curl(client);
+    return client;
+}
+
 static inline int set_up(void **state)
 {
     static const char *const private_allow[] = {"127.0.0.0/8", "::1/128", NULL};
@@ -113,8 +124,8 @@ static inline int set_up(void **state)
     const struct egress_options egress = {.private_allow = private_allow, .http_allow = http_allow};
     assert_int_equal(egress_rules_new(&egress, &f->rules, NULL), STATUS_OK);
     const struct http_client_options client = {.loop = f->loop, .egress = f->rules, .calls_max = 4};
-    assert_int_equal(http_client_new(&client, &f->client, NULL), STATUS_OK);
-    *state = f;
+    f->client                               = new_client(&client);
+    *state                                  = f;
     return 0;
 }
 

@@ -211,7 +211,7 @@ static void other_request_is_not_repeated(void **state)
     assert_int_equal(hostile_requests(f->server), 2);
 }
 
-/* libcurl counts whole seconds by its own clock. */
+/* libcurl counts whole seconds by its own clock, our transport by the loop's. */
 static void other_request_takes_no_old_connection(void **state)
 {
     const struct timespec old                    = {.tv_sec = HTTP_POOLED_IDLE_S + 1};
@@ -219,7 +219,8 @@ static void other_request_takes_no_old_connection(void **state)
     CLEANUP(outcome_done) struct outcome first   = {};
     CLEANUP(outcome_done) struct outcome outcome = {};
     get(f, "/once", &(struct http_request){}, &first);
-    assert_int_equal(clock_nanosleep(CLOCK_MONOTONIC, 0, &old, NULL), 0);
+    if (goes_by_curl) assert_int_equal(clock_nanosleep(CLOCK_MONOTONIC, 0, &old, NULL), 0);
+    f->now_ms += 1000 * HTTP_POOLED_IDLE_S + 1;
     get(f, "/once", &(struct http_request){.body = {"x", 1}}, &outcome);
     assert_int_equal(outcome.http_status, 200);
     assert_int_equal(hostile_requests(f->server), 2);
@@ -241,6 +242,11 @@ int main(void)
     for (size_t i = 0; i < ARRAY_LEN(failing); i++) {
         rows[i] = row_test(failing[i].name, failure_is_classified, &failing[i]);
     }
-    int failed = cmocka_run_group_tests(plain, NULL, NULL);
-    return failed + cmocka_run_group_tests(rows, NULL, NULL);
+    int failed = 0;
+    for (int i = 0; i < 2; i++) {
+        goes_by_curl = i > 0;
+        failed += cmocka_run_group_tests(plain, NULL, NULL);
+        failed += cmocka_run_group_tests(rows, NULL, NULL);
+    }
+    return failed;
 }

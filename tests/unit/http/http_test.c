@@ -63,7 +63,7 @@ static void the_last_connection_to_a_host_is_waited_for(void **state)
     const struct http_client_options options = {
         .loop = f->loop, .egress = f->rules, .host_connections_max = 1};
     http_client_freep(&f->client);
-    assert_int_equal(http_client_new(&options, &f->client, NULL), STATUS_OK);
+    f->client              = new_client(&options);
     struct outcome both[2] = {};
     for (int i = 0; i < 2; i++) (void)start(f, "/ok", &(struct http_request){}, &both[i], false);
     for (int i = 0; i < 2; i++) turn_until_done(f, &both[i]);
@@ -182,6 +182,7 @@ static void nothing_is_left_of_the_request_before(void **state)
         {.method = str_from("DELETE")},
         {},
     };
+    enum { OWN_FIRST = 2 /* that is not compressed: not libcurl's, but for these tests */ };
     for (size_t i = 0; i < 2 * ARRAY_LEN(bare); i++) {
         CLEANUP(outcome_done) struct outcome first = {};
         get(f, "/echo", &full, &first);
@@ -192,14 +193,14 @@ static void nothing_is_left_of_the_request_before(void **state)
         CLEANUP(outcome_done) struct outcome second = {};
         get(f, "/echo", request, &second);
         assert_int_equal(second.code, STATUS_OK);
-        assert_true(second.is_reused);
+        assert_int_equal(second.is_reused, goes_by_curl || i != OWN_FIRST);
         assert_null(strstr(second.body.ptr, "s3cret"));
         assert_null(strstr(second.body.ptr, "Content-Type"));
         assert_null(strstr(second.body.ptr, "Content-Length: 21"));
         assert_int_equal(strstr(second.body.ptr, "Accept-Encoding: gzip") != NULL,
                          request->is_compressed);
     }
-    assert_int_equal(hostile_connections(f->server), 1);
+    assert_int_equal(hostile_connections(f->server), goes_by_curl ? 1 : 2);
 }
 
 static void head_has_no_body(void **state)
@@ -241,7 +242,7 @@ static void rewrites_change_the_connection_and_nothing_else(void **state)
     const struct http_client_options options = {
         .loop = f->loop, .egress = f->rules, .rewrites = (const char *const[]){rewrite, NULL}};
     http_client_free(f->client);
-    assert_int_equal(http_client_new(&options, &f->client, NULL), STATUS_OK);
+    f->client                                    = new_client(&options);
     CLEANUP(outcome_done) struct outcome outcome = {};
     const struct http_request request            = {.url = str_from("http://localhost:1/echo")};
     get(f, "", &request, &outcome);
@@ -281,5 +282,7 @@ int main(void)
         WITH_FIXTURE(rewrites_change_the_connection_and_nothing_else),
         WITH_FIXTURE(a_rewrite_that_is_none_is_refused),
     };
-    return cmocka_run_group_tests_name("http", plain, NULL, NULL);
+    int failed   = cmocka_run_group_tests_name("http", plain, NULL, NULL);
+    goes_by_curl = true;
+    return failed + cmocka_run_group_tests_name("http by libcurl", plain, NULL, NULL);
 }

@@ -179,5 +179,7 @@ int main(void)
         WITH_FIXTURE(paused_stream_waits),        WITH_FIXTURE(consumer_may_stop),
         WITH_FIXTURE(cancelled_call_is_silent),   WITH_FIXTURE(client_ends_with_calls_under_way),
     };
-    return cmocka_run_group_tests_name("timing", plain, NULL, NULL);
+    int failed   = cmocka_run_group_tests_name("timing", plain, NULL, NULL);
+    goes_by_curl = true;
+    return failed + cmocka_run_group_tests_name("timing by libcurl", plain, NULL, NULL);
 }

@@ -1,9 +1,8 @@
-/*
- * Chunked bodies (RFC 9112 section 7.1), one byte at a time but for the data itself. Sizes have 1
- * to 8 hexadecimal digits and nothing around them; trailers are checked for form and dropped.
- */
+/* One byte at a time, but for the data itself. */
+#include "framing/chunks.h"
+
 #include "base/assert.h"
-#include "httpd/httpd_internal.h"
+#include "framing/fields.h"
 
 enum { SIZE_DIGITS_MAX = 8 };
 
@@ -13,11 +12,6 @@ static int hex_value(char c)
     if (c >= 'a' && c <= 'f') return c - 'a' + 10;
     if (c >= 'A' && c <= 'F') return c - 'A' + 10;
     return -1;
-}
-
-static bool is_text_char(char c)
-{
-    return c == '\t' || ((unsigned char)c >= ' ' && c != 0x7F);
 }
 
 static bool step_size(struct chunks *chunks, char c)

@@ -1,0 +1,412 @@
+/* The client's own transport, against a peer that says what the test says, when it says it. */
+#include "support/http/client_fixture.h"
+
+#include "http/plain_internal.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+
+/* --- The peer --------------------------------------------------------------------------------- */
+
+enum { PEER_CONNECTIONS_MAX = 4 };
+
+struct peer {
+    struct fixture *f;
+    int listener;
+    uint16_t port;
+    int fds[PEER_CONNECTIONS_MAX];
+    unsigned count;
+};
+
+static void peer_listen(struct peer *peer, struct fixture *f)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t size             = sizeof address;
+    *peer                      = (struct peer){.f = f};
+    peer->listener             = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    assert_true(peer->listener >= 0);
+    assert_int_equal(bind(peer->listener, (struct sockaddr *)&address, size), 0);
+    assert_int_equal(listen(peer->listener, 8), 0);
+    assert_int_equal(getsockname(peer->listener, (struct sockaddr *)&address, &size), 0);
+    peer->port = ntohs(address.sin_port);
+}
+
+static void peer_close(struct peer *peer)
+{
+    for (unsigned i = 0; i < peer->count; i++) close(peer->fds[i]);
+    close(peer->listener);
+}
+
+/* Turns the loop until somebody connects. */
+static int peer_accept(struct peer *peer)
+{
+    int fd = -1;
+    for (int turns = 0; fd < 0; turns++) {
+        assert_true(turns < TURNS_MAX);
+        loop_turn(peer->f->loop, TURN_MS);
+        fd = accept4(peer->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    }
+    assert_true(peer->count < PEER_CONNECTIONS_MAX);
+    peer->fds[peer->count++] = fd;
+    return fd;
+}
+
+/* Turns the loop until a whole head is there; `*ret_head` is what came. */
+static void peer_read_head(struct peer *peer, int fd, char ret_head[static 4096])
+{
+    size_t len  = 0;
+    ret_head[0] = '\0';
+    for (int turns = 0; !strstr(ret_head, "\r\n\r\n"); turns++) {
+        assert_true(turns < TURNS_MAX);
+        loop_turn(peer->f->loop, TURN_MS);
+        ssize_t got = recv(fd, ret_head + len, 4095 - len, 0);
+        if (got > 0) len += (size_t)got;
+        ret_head[len] = '\0';
+    }
+}
+
+static void say(int fd, const char *text)
+{
+    assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+}
+
+/* Turns the loop until the client has closed the connection. */
+static void peer_wait_for_end(struct peer *peer, int fd)
+{
+    char byte;
+    for (int turns = 0; recv(fd, &byte, 1, 0) != 0; turns++) {
+        assert_true(turns < TURNS_MAX);
+        loop_turn(peer->f->loop, TURN_MS);
+    }
+}
+
+static void ask(struct peer *peer, const struct http_request *how, struct outcome *outcome,
+                bool is_streamed)
+{
+    char url[64];
+    struct http_request request = *how;
+    (void)snprintf(url, sizeof url, "http://127.0.0.1:%u/x", peer->port);
+    if (!request.url.ptr) request.url = str_from(url);
+    (void)start(peer->f, "", &request, outcome, is_streamed);
+}
+
+/* A call from its beginning to its end, over a connection that is there (`fd`) or a new one (-1).
+ */
+static int converse(struct peer *peer, int fd, const char *answer, struct outcome *outcome)
+{
+    char head[4096];
+    ask(peer, &(struct http_request){}, outcome, false);
+    if (fd < 0) fd = peer_accept(peer);
+    peer_read_head(peer, fd, head);
+    say(fd, answer);
+    turn_until_done(peer->f, outcome);
+    return fd;
+}
+
+#define SHORT "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+/* --- Tests ------------------------------------------------------------------------------------ */
+
+static void answers_may_come_byte_by_byte(void **state)
+{
+    static const char answer[] =
+        "HTTP/1.1 103 Early Hints\r\nA: b\r\n\r\nHTTP/1.1 200 OK\r\nX-Twice: once\r\n"
+        "Transfer-Encoding: chunked\r\n\r\n3;x\r\nabc\r\n2\r\nde\r\n0\r\nT: u\r\n\r\n";
+    struct peer peer;
+    peer_listen(&peer, *state);
+    int fd = -1;
+    for (int i = 0; i < 2; i++) { /* the second one over the same connection */
+        char head[4096];
+        CLEANUP(outcome_done) struct outcome outcome = {};
+        ask(&peer, &(struct http_request){}, &outcome, false);
+        if (fd < 0) fd = peer_accept(&peer);
+        peer_read_head(&peer, fd, head);
+        for (size_t at = 0; at < sizeof answer - 1; at++) {
+            assert_int_equal(outcome.done_count, 0);
+            assert_int_equal(send(fd, answer + at, 1, MSG_NOSIGNAL), 1);
+            loop_turn(peer.f->loop, 0);
+        }
+        turn_until_done(peer.f, &outcome);
+        assert_int_equal(outcome.code, STATUS_OK);
+        assert_string_equal(outcome.body.ptr, "abcde");
+        assert_string_equal(outcome.twice.ptr, "once");
+        assert_int_equal(outcome.is_reused, i > 0);
+    }
+    peer_close(&peer);
+}
+
+/* What ends an answer so that nothing may follow it. */
+static void some_connections_are_not_used_again(void **state)
+{
+    static const struct {
+        const char *answer, *body;
+    } rows[] = {
+        {"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok", "ok"},
+        {"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", "ok"},
+        {SHORT "and more", "ok"},
+    };
+    struct peer peer;
+    peer_listen(&peer, *state);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CLEANUP(outcome_done) struct outcome outcome = {};
+        int fd = converse(&peer, -1, rows[i].answer, &outcome);
+        assert_int_equal(outcome.code, STATUS_OK);
+        assert_string_equal(outcome.body.ptr, rows[i].body);
+        assert_false(outcome.is_reused);
+        peer_wait_for_end(&peer, fd);
+    }
+    peer_close(&peer);
+}
+
+static void bytes_that_nobody_asked_for_end_a_connection(void **state)
+{
+    CLEANUP(outcome_done) struct outcome outcome = {};
+    struct peer peer;
+    peer_listen(&peer, *state);
+    int fd = converse(&peer, -1, SHORT, &outcome);
+    say(fd, SHORT); /* would be the answer to the next request */
+    peer_wait_for_end(&peer, fd);
+    peer_close(&peer);
+}
+
+static void an_answer_may_come_before_the_request_is_sent(void **state)
+{
+    enum { SIZE = HTTP_BODY_SENT_MAX };
+    char *body                                   = calloc(SIZE, 1); /* more than two sockets hold */
+    CLEANUP(outcome_done) struct outcome outcome = {};
+    struct peer peer;
+    char head[4096];
+    peer_listen(&peer, *state);
+    ask(&peer, &(struct http_request){.body = {body, SIZE}}, &outcome, false);
+    int fd = peer_accept(&peer);
+    peer_read_head(&peer, fd, head);
+    assert_non_null(strstr(head, "Content-Length: 33554432\r\n"));
+    say(fd, "HTTP/1.1 413 Content Too Large\r\nContent-Length: 3\r\n\r\nbig");
+    turn_until_done(peer.f, &outcome);
+    assert_int_equal(outcome.code, STATUS_OK);
+    assert_int_equal(outcome.http_status, 413);
+    assert_string_equal(outcome.body.ptr, "big");
+    CLEANUP(outcome_done) struct outcome next = {};
+    (void)converse(&peer, -1, SHORT, &next); /* over a connection of its own */
+    assert_false(next.is_reused);
+    peer_close(&peer);
+    free(body);
+}
+
+static void large_bodies_go_out_in_parts(void **state)
+{
+    enum { SIZE = 8 << 20 };
+    unsigned char *body                          = malloc(SIZE);
+    CLEANUP(outcome_done) struct outcome outcome = {};
+    struct peer peer;
+    peer_listen(&peer, *state);
+    for (size_t i = 0; i < SIZE; i++) body[i] = (unsigned char)(i * 2654435761u >> 24);
+    ask(&peer, &(struct http_request){.body = {body, SIZE}, .is_repeatable = true}, &outcome,
+        false);
+    int fd             = peer_accept(&peer);
+    unsigned char *got = malloc(SIZE + 4096);
+    size_t len         = 0;
+    const char *end    = NULL;
+    for (int turns = 0; !end || len < (size_t)(end - (char *)got) + 4 + SIZE; turns++) {
+        assert_true(turns < TURNS_MAX);
+        loop_turn(peer.f->loop, TURN_MS);
+        ssize_t more = recv(fd, got + len, SIZE + 4096 - len, 0);
+        if (more > 0) len += (size_t)more;
+        if (!end) end = memmem(got, len, "\r\n\r\n", 4);
+    }
+    assert_memory_equal(end + 4, body, SIZE);
+    say(fd, SHORT);
+    turn_until_done(peer.f, &outcome);
+    assert_int_equal(outcome.code, STATUS_OK);
+    CLEANUP(outcome_done) struct outcome next = {};
+    (void)converse(&peer, fd, SHORT, &next);
+    assert_true(next.is_reused);
+    peer_close(&peer);
+    free(body);
+    free(got);
+}
+
+static void pieces_that_are_not_taken_come_again(void **state)
+{
+    CLEANUP(outcome_done) struct outcome outcome = {.flow = HTTP_PAUSE};
+    struct peer peer;
+    char head[4096];
+    peer_listen(&peer, *state);
+    ask(&peer, &(struct http_request){}, &outcome, true);
+    int fd = peer_accept(&peer);
+    peer_read_head(&peer, fd, head);
+    say(fd,
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n");
+    for (unsigned pieces = 1; pieces <= 3; pieces++) { /* the first one thrice */
+        for (int turns = 0; outcome.data_count < pieces; turns++) {
+            assert_true(turns < TURNS_MAX);
+            loop_turn(peer.f->loop, TURN_MS);
+        }
+        assert_int_equal(outcome.done_count, 0);
+        if (pieces == 3) outcome.flow = HTTP_GO_ON;
+        http_call_resume(outcome.call);
+    }
+    turn_until_done(peer.f, &outcome);
+    assert_int_equal(outcome.code, STATUS_OK);
+    assert_int_equal(outcome.data_bytes, 7);
+    CLEANUP(outcome_done) struct outcome next = {};
+    (void)converse(&peer, fd, SHORT, &next);
+    assert_true(next.is_reused);
+    peer_close(&peer);
+}
+
+static void calls_wait_for_a_connection_in_turn(void **state)
+{
+    enum { CALLS = 4, CANCELLED = 2 };
+    struct fixture *f = *state;
+    struct peer peer;
+    struct outcome outcomes[CALLS]           = {};
+    const struct http_client_options options = {
+        .loop = f->loop, .egress = f->rules, .host_connections_max = 1};
+    http_client_free(f->client);
+    f->client = new_client(&options);
+    peer_listen(&peer, f);
+    for (int i = 0; i < CALLS; i++) ask(&peer, &(struct http_request){}, &outcomes[i], false);
+    int fd = peer_accept(&peer);
+    http_call_cancel(outcomes[CANCELLED].call);
+    for (int i = 0; i < CALLS; i++) {
+        char head[4096];
+        if (i == CANCELLED) continue;
+        peer_read_head(&peer, fd, head);
+        for (int later = i; later < CALLS; later++) {
+            assert_int_equal(outcomes[later].done_count, 0);
+        }
+        say(fd, SHORT);
+        turn_until_done(f, &outcomes[i]);
+        assert_int_equal(outcomes[i].is_reused, i > 0);
+    }
+    assert_int_equal(outcomes[CANCELLED].done_count, 0);
+    for (int i = 0; i < CALLS; i++) outcome_done(&outcomes[i]);
+    peer_close(&peer);
+}
+
+static void who_waits_is_served_when_a_connection_ends(void **state)
+{
+    struct fixture *f = *state;
+    struct peer peer;
+    struct outcome first                        = {};
+    CLEANUP(outcome_done) struct outcome second = {};
+    CLEANUP(outcome_done) struct outcome third  = {};
+    const struct http_client_options options    = {
+           .loop = f->loop, .egress = f->rules, .host_connections_max = 1};
+    http_client_free(f->client);
+    f->client = new_client(&options);
+    peer_listen(&peer, f);
+    ask(&peer, &(struct http_request){}, &first, false);
+    ask(&peer, &(struct http_request){}, &second, false);
+    ask(&peer, &(struct http_request){.timeouts = {.connect_ms = 100}}, &third, false);
+    (void)peer_accept(&peer);
+    f->now_ms += 100;
+    turn_until_done(f, &third);
+    assert_string_equal(http_failure_name(third.failure), "timeout_connect");
+    assert_false(third.was_sent);
+    http_call_cancel(first.call);
+    char head[4096];
+    int fd = peer_accept(&peer);
+    peer_read_head(&peer, fd, head);
+    say(fd, SHORT);
+    turn_until_done(f, &second);
+    assert_int_equal(second.code, STATUS_OK);
+    assert_false(second.is_reused);
+    peer_close(&peer);
+}
+
+/* More than are opened at once: each has a connection of its own in the end. */
+static void a_crowd_is_let_in_by_and_by(void **state)
+{
+    enum { CALLS = PLAIN_OPENING_MAX + 30 };
+    struct fixture *f                        = *state;
+    struct outcome *outcomes                 = calloc(CALLS, sizeof *outcomes);
+    const struct http_client_options options = {
+        .loop = f->loop, .egress = f->rules, .host_connections_max = CALLS};
+    http_client_free(f->client);
+    f->client = new_client(&options);
+    for (int i = 0; i < CALLS; i++) {
+        (void)start(f, "/stall", &(struct http_request){}, &outcomes[i], true);
+    }
+    for (int i = 0; i < CALLS; i++) {
+        for (int turns = 0; outcomes[i].data_count == 0; turns++) {
+            assert_true(turns < TURNS_MAX);
+            loop_turn(f->loop, TURN_MS);
+        }
+    }
+    assert_int_equal(hostile_connections(f->server), CALLS);
+    for (int i = 0; i < CALLS; i++) {
+        assert_int_equal(outcomes[i].done_count, 0);
+        http_call_cancel(outcomes[i].call);
+    }
+    free(outcomes);
+}
+
+/* The name is asked about when the call starts; what counts is the address behind it. */
+static void pooled_connections_ask_the_rules_again(void **state)
+{
+    struct fixture *f = *state;
+    struct peer peer;
+    char url[64];
+    char head[4096];
+    peer_listen(&peer, f);
+    (void)snprintf(url, sizeof url, "http://localhost:%u/x", peer.port);
+    struct http_request request                = {.url = str_from(url)};
+    CLEANUP(outcome_done) struct outcome first = {};
+    ask(&peer, &request, &first, false);
+    int fd = peer_accept(&peer);
+    peer_read_head(&peer, fd, head);
+    say(fd, SHORT);
+    turn_until_done(f, &first);
+    assert_int_equal(first.code, STATUS_OK);
+
+    CLEANUP(outcome_done) struct outcome second = {};
+    const struct http_handlers handlers         = {.on_done = on_done, .context = &second};
+    assert_int_equal(http_call_start(f->client, &request, &handlers, NULL, NULL), STATUS_OK);
+    turn_until_done(f, &second);
+    assert_string_equal(http_failure_name(second.failure), "refused");
+    assert_int_equal(second.code, STATUS_PERMISSION_DENIED);
+    assert_false(second.was_sent);
+    peer_close(&peer);
+}
+
+static void idle_connections_are_closed_in_time(void **state)
+{
+    CLEANUP(outcome_done) struct outcome outcome = {};
+    struct peer peer;
+    peer_listen(&peer, *state);
+    int fd = converse(&peer, -1, SHORT, &outcome);
+    peer.f->now_ms += PLAIN_IDLE_MS;
+    peer_wait_for_end(&peer, fd);
+    peer_close(&peer);
+}
+
+/* Bytes of a stream that waits, in this transport: what 5,000 of them cost. */
+static void a_waiting_stream_is_small(void **state)
+{
+    (void)state;
+    assert_true(sizeof(struct http_call) + sizeof(struct plain_call) + sizeof(struct plain_conn) <
+                1400);
+}
+
+int main(void)
+{
+    if (http_init(NULL) != STATUS_OK) return 1;
+    const struct CMUnitTest tests[] = {
+        WITH_FIXTURE(answers_may_come_byte_by_byte),
+        WITH_FIXTURE(some_connections_are_not_used_again),
+        WITH_FIXTURE(bytes_that_nobody_asked_for_end_a_connection),
+        WITH_FIXTURE(an_answer_may_come_before_the_request_is_sent),
+        WITH_FIXTURE(large_bodies_go_out_in_parts),
+        WITH_FIXTURE(pieces_that_are_not_taken_come_again),
+        WITH_FIXTURE(calls_wait_for_a_connection_in_turn),
+        WITH_FIXTURE(who_waits_is_served_when_a_connection_ends),
+        WITH_FIXTURE(a_crowd_is_let_in_by_and_by),
+        WITH_FIXTURE(pooled_connections_ask_the_rules_again),
+        WITH_FIXTURE(idle_connections_are_closed_in_time),
+        WITH_FIXTURE(a_waiting_stream_is_small),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
