@@ -49,7 +49,6 @@ static const struct rpc_contract_method run_methods[] = {
     {"Import",  RPC_COMMIT, true,  INSIDE},
     {"Bulk",    RPC_COMMIT, false, INSIDE},
     {"Operation", RPC_FAST, true,  INSIDE},
-    {"Ends",    RPC_COMMIT, true,  EDGE}, /* names itself: a repetition is told the same */
     {},
 };
 

@@ -212,7 +212,6 @@ static status subscribe(struct gateway *gateway, struct error *reterr)
 static void on_turn_end(void *context)
 {
     const struct gateway *gateway = context;
-    if (gateway->api.waits) run_waits_turn_end(gateway->api.waits);
     rpc_client_flush(gateway->api.scheduler);
 }
 

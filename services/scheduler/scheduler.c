@@ -99,7 +99,9 @@ static void on_moved(const struct run_move *moves, size_t count, void *context)
     const struct shard *shard   = context;
     struct scheduler *scheduler = shard->scheduler;
     bool has_waits              = history_is_waited_for(scheduler->history_waits);
+    bool has_ended              = false;
     for (size_t i = 0; i < count; i++) {
+        has_ended |= moves[i].has_ended;
         if (moves[i].view) {
             run_watch_ended(shard->watches, moves[i].view);
         } else if (moves[i].has_ended) {
@@ -107,6 +109,7 @@ static void on_moved(const struct run_move *moves, size_t count, void *context)
         }
         if (has_waits) history_moved(scheduler->history_waits, str_from(moves[i].run.text));
     }
+    if (has_ended) run_watches_tell(shard->watches);
     hints_runs(&scheduler->hints, shard->index, moves, count);
 }
 
@@ -115,11 +118,8 @@ static void on_telling(void *)
     rpc_replies_hold();
 }
 
-/* The ends of the turn that did not leave with answers to starts. */
-static void on_told(void *context)
+static void on_told(void *)
 {
-    const struct shard *shard = context;
-    run_watches_tell(shard->watches);
     rpc_replies_release();
 }
 

@@ -4,8 +4,6 @@
 #include "base/id.h"
 #include "base/map.h"
 #include "base/mem.h"
-#include "gateway/events/run_ends.h"
-#include "rpc/wire.h"
 
 #include <stdlib.h>
 
@@ -34,6 +32,8 @@ struct ids {
     size_t count, capacity;
 };
 
+struct pulled;
+
 /* The pull of one partition. */
 struct pull {
     struct run_waits *waits;
@@ -44,19 +44,16 @@ struct pull {
     struct ids added;   /* to be watched, to be told with the next pull */
     struct ids removed; /* not any more, likewise */
     struct loop_timer retry;
+    struct loop_notice notice;
+    _Atomic(struct pulled *) arrived; /* pushed by RPC threads, newest first */
 };
-
-struct arrival;
 
 struct run_waits {
     struct api *api;
     struct map *by_run;                 /* run id -> first struct waiter */
     struct map *early;                  /* run id -> struct early */
     struct pull *pulls[PARTITIONS_MAX]; /* made when first needed */
-    struct run_ends *ends;
     struct loop_notice reconnected;
-    struct loop_notice notice;
-    _Atomic(struct arrival *) arrived; /* pushed by RPC threads, newest first */
 };
 
 /* An end that nobody waited for yet. */
@@ -65,10 +62,7 @@ struct early {
 };
 
 static void pull_start(struct pull *pull);
-static struct pull *pull_of(struct run_waits *waits, uint16_t partition);
 static void on_reconnected(void *context);
-static void on_arrived(void *context);
-static void on_ends(uint16_t partition, struct rpc_answer *answer, void *context);
 
 struct run_waits *run_waits_new(struct api *api)
 {
@@ -77,8 +71,6 @@ struct run_waits *run_waits_new(struct api *api)
     waits->by_run           = map_new(WAITERS_MAX);
     waits->early            = map_new(EARLY_MAX);
     waits->reconnected      = (struct loop_notice){.run = on_reconnected, .context = waits};
-    waits->notice           = (struct loop_notice){.run = on_arrived, .context = waits};
-    waits->ends             = run_ends_new(api, on_ends, waits);
     return waits;
 }
 
@@ -109,13 +101,12 @@ void run_waits_freep(struct run_waits **ref)
     for (size_t i = 0; i < PARTITIONS_MAX; i++) {
         if (!waits->pulls[i]) continue;
         loop_timer_clear(waits->api->home, &waits->pulls[i]->retry);
+        loop_notice_clear(waits->api->home, &waits->pulls[i]->notice);
         free(waits->pulls[i]->added.items);
         free(waits->pulls[i]->removed.items);
         free(waits->pulls[i]);
     }
     loop_notice_clear(waits->api->home, &waits->reconnected);
-    loop_notice_clear(waits->api->home, &waits->notice);
-    run_ends_free(waits->ends);
     map_free(waits->by_run);
     map_free(waits->early);
     free(waits);
@@ -136,13 +127,11 @@ static void unlink_waiter(struct waiter *waiter)
         bool is_kept = map_put(map, str_from(waiter->run_id), first);
         ASSERT(is_kept); /* one was just taken out */
     }
-    run_ends_expect(waiter->waits->ends, map_count(map));
 }
 
 static void settle(struct run_waits *waits, const Pb__RunView *run)
 {
     struct waiter *waiter = map_remove(waits->by_run, str_from(run->id));
-    run_ends_expect(waits->ends, map_count(waits->by_run));
     if (!waiter) {
         struct early *early = mem_new(1, sizeof *early);
         early->since_ms     = loop_now_ms(waits->api->home);
@@ -234,45 +223,22 @@ static void on_pulled(struct pull *pull, const struct rpc_answer *answer)
     if (pull->running == 0) pull_start(pull);
 }
 
-/* --- answers -----------------------------------------------------------------------------------
- */
-
-/* What RPC threads hand to the home loop. */
-struct arrival {
-    uint16_t partition;
-    bool is_pull;              /* an answer to Pull; else to Ends */
-    struct rpc_answer *answer; /* owned; NULL: one to Ends that was lost */
-    struct arrival *next;
+struct pulled {
+    struct pull *pull;
+    struct rpc_answer *answer; /* owned */
+    struct pulled *next;
 };
-
-static void settle_ends(struct run_waits *waits, const struct rpc_answer *answer)
-{
-    const Pb__TakenEnds *said = answer->message;
-    for (size_t i = 0; i < said->n_ended; i++) {
-        const bytes packed = {said->ended[i].data, said->ended[i].len};
-        void *run          = NULL;
-        status read = wire_unpack(&pb__run_view__descriptor, packed, answer->arena, &run, NULL);
-        if (read == STATUS_OK) settle(waits, run);
-    }
-}
 
 /* On the home loop: everything that has arrived. */
 static void on_arrived(void *context)
 {
-    struct run_waits *waits = context;
-    struct arrival *arrived = atomic_exchange(&waits->arrived, NULL);
+    struct pull *pull      = context;
+    struct pulled *arrived = atomic_exchange(&pull->arrived, NULL);
     while (arrived) {
-        struct arrival *next = arrived->next;
-        struct pull *pull    = pull_of(waits, arrived->partition);
-        if (arrived->is_pull) {
-            ASSERT(pull->running > 0);
-            pull->running--;
-            on_pulled(pull, arrived->answer);
-        } else if (arrived->answer) {
-            settle_ends(waits, arrived->answer);
-        } else {
-            pull_start(pull); /* says which answers are not waited for */
-        }
+        struct pulled *next = arrived->next;
+        ASSERT(pull->running > 0);
+        pull->running--;
+        on_pulled(pull, arrived->answer);
         rpc_answer_free(arrived->answer);
         free(arrived);
         arrived = next;
@@ -280,27 +246,15 @@ static void on_arrived(void *context)
 }
 
 /* A notice cannot be refused as a post can, so a busy loop never loses the pull for good. */
-static void arrive(struct run_waits *waits, const struct arrival *from)
-{
-    struct arrival *arrival = mem_new(1, sizeof *arrival);
-    *arrival                = *from;
-    arrival->next           = atomic_load(&waits->arrived);
-    while (!atomic_compare_exchange_weak(&waits->arrived, &arrival->next, arrival)) {
-    }
-    loop_notify(waits->api->home, &waits->notice);
-}
-
 static void on_answer(const struct rpc_answer *answer, void *context)
 {
-    const struct pull *pull = context;
-    arrive(pull->waits, &(struct arrival){.partition = pull->partition,
-                                          .is_pull   = true,
-                                          .answer    = rpc_answer_keep(answer)});
-}
-
-static void on_ends(uint16_t partition, struct rpc_answer *answer, void *context)
-{
-    arrive(context, &(struct arrival){.partition = partition, .answer = answer});
+    struct pull *pull     = context;
+    struct pulled *pulled = mem_new(1, sizeof *pulled);
+    *pulled               = (struct pulled){.pull = pull, .answer = rpc_answer_keep(answer)};
+    pulled->next          = atomic_load(&pull->arrived);
+    while (!atomic_compare_exchange_weak(&pull->arrived, &pulled->next, pulled)) {
+    }
+    loop_notify(pull->waits->api->home, &pull->notice);
 }
 
 static void pull_start(struct pull *pull)
@@ -308,7 +262,6 @@ static void pull_start(struct pull *pull)
     struct api *api = pull->waits->api;
     const char *added[WATCH_BATCH_MAX];
     const char *removed[WATCH_BATCH_MAX];
-    uint64_t taken[RUN_ENDS_TAKEN_MAX];
     if (loop_timer_is_set(&pull->retry)) return; /* it will send what was added */
     Pb__PullRuns message    = PB__PULL_RUNS__INIT;
     message.subscriber.data = api->subscriber;
@@ -318,11 +271,8 @@ static void pull_start(struct pull *pull)
     message.unwatch         = removed;
     message.n_unwatch       = ids_take(&pull->removed, pull->waits->by_run, false, removed);
     message.last_reply      = pull->last_reply;
-    message.taken           = taken;
-    message.n_taken =
-        run_ends_receipt(pull->waits->ends, pull->partition, taken, &message.ends_over);
-    bool has_more   = pull->added.count > 0 || pull->removed.count > 0;
-    message.wait_ms = has_more ? 0 : PULL_WAIT_MS; /* the rest follows at once */
+    bool has_more           = pull->added.count > 0 || pull->removed.count > 0;
+    message.wait_ms         = has_more ? 0 : PULL_WAIT_MS; /* the rest follows at once */
 
     const struct rpc_request request = {
         .service    = &pb__runs__descriptor,
@@ -355,6 +305,7 @@ static struct pull *pull_of(struct run_waits *waits, uint16_t partition)
     pull->waits             = waits;
     pull->partition         = partition;
     pull->retry             = (struct loop_timer){.fire = on_retry, .context = pull};
+    pull->notice            = (struct loop_notice){.run = on_arrived, .context = pull};
     waits->pulls[partition] = pull;
     return pull;
 }
@@ -364,23 +315,12 @@ static struct pull *pull_of(struct run_waits *waits, uint16_t partition)
 static void on_reconnected(void *context)
 {
     struct run_waits *waits = context;
-    run_ends_reconnected(waits->ends);
     for (size_t i = 0; i < PARTITIONS_MAX; i++) {
         struct pull *pull = waits->pulls[i];
         if (!pull) continue;
         watch_all(pull);
         if (pull->added.count > 0) pull_start(pull);
     }
-}
-
-void run_waits_started(struct run_waits *waits, uint16_t partition)
-{
-    run_ends_started(waits->ends, partition);
-}
-
-void run_waits_turn_end(struct run_waits *waits)
-{
-    run_ends_ask(waits->ends);
 }
 
 void run_waits_reconnected(struct run_waits *waits)
@@ -460,7 +400,6 @@ void run_waits_add(struct run_waits *waits, struct api_call *call, const char *r
         return;
     }
     call->waiter = &waiter->head;
-    run_ends_expect(waits->ends, map_count(waits->by_run));
     loop_timer_set(waits->api->home, &waiter->timer, loop_now_ms(waits->api->home) + wait_ms);
 
     struct early *was_early = map_remove(waits->early, str_from(run_id));

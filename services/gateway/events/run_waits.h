@@ -1,13 +1,12 @@
 /**
  * run_waits: calls that wait for the end of a run.
  *
- * One parked Runs.Pull per partition brings the ends of all runs that somebody here waits for, and
- * those that come with answers to starts need no answer of it (run_ends.h). A
+ * One parked Runs.Pull per partition brings the ends of all runs that somebody here waits for. A
  * start that is to wait names this gateway as subscriber, so that no end can slip through between
  * the start and the waiting; ends that come before their waiter are kept for a moment.
  *
  * Threads: run_waits_new() and _freep() while the loops do not run; everything else on the home
- * loop, unless it says another one.
+ * loop.
  */
 #ifndef GATEWAY_RUN_WAITS_H
 #define GATEWAY_RUN_WAITS_H
@@ -24,12 +23,6 @@ void run_waits_freep(struct run_waits **waits);
 /** Waits for the end of `run_id` (copied). `is_watched`: the start has told the scheduler so. */
 void run_waits_add(struct run_waits *waits, struct api_call *call, const char *run_id,
                    bool is_watched, int64_t wait_ms, run_wait_done *done);
-
-/** A start that is to wait for its end has been asked for. Any loop. */
-void run_waits_started(struct run_waits *waits, uint16_t partition);
-
-/** A loop's turn ends: what it has asked for leaves right after. Any loop. */
-void run_waits_turn_end(struct run_waits *waits);
 
 /** The scheduler was reached again, perhaps as another process: it is told of everything that is
  * waited for. Any thread. */

@@ -210,7 +210,6 @@ static void start_run(struct api_call *call, json from, json signal)
                                 .message   = &message,
                                 .partition = run_start_partition(call, &message),
                                 .then      = on_started};
-    if (state->wait_ms > 0) run_waits_started(call->api->waits, ask.partition);
     api_ask_scheduler(call, &ask);
 }
 

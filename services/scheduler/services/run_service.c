@@ -18,7 +18,6 @@ enum {
     SIGNAL_NAME_MAX     = 255,
     REASON_MAX          = 1'000,
     WATCHES_PER_CALL    = 10'000,
-    ENDS_TAKEN_MAX      = 10'000,
     PULL_WAIT_MS_MAX    = 60'000,
 };
 
@@ -341,11 +340,9 @@ static status pull(struct rpc_call *call, struct error *reterr)
     const Pb__PullRuns *request = call->request;
     struct shard *shard         = scheduler_shard(call->context, call->partition);
     if (!shard) return call_moved(call, call->partition);
-    if (request->n_watch > WATCHES_PER_CALL || request->wait_ms > PULL_WAIT_MS_MAX ||
-        request->n_taken > ENDS_TAKEN_MAX) {
-        return fail(reterr, STATUS_INVALID_ARGUMENT,
-                    "watch: at most %d; taken: at most %d; wait_ms: at most %d", WATCHES_PER_CALL,
-                    ENDS_TAKEN_MAX, PULL_WAIT_MS_MAX);
+    if (request->n_watch > WATCHES_PER_CALL || request->wait_ms > PULL_WAIT_MS_MAX) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT, "watch: at most %d; wait_ms: at most %d",
+                    WATCHES_PER_CALL, PULL_WAIT_MS_MAX);
     }
     for (size_t i = 0; i < request->n_unwatch; i++) {
         run_watch_remove(shard->watches, (bytes){request->subscriber.data, request->subscriber.len},
@@ -361,31 +358,6 @@ static void pull_cancel(struct rpc_call *call)
 {
     struct shard *shard = scheduler_shard(call->context, call->partition);
     if (shard) run_watch_cancel(shard->watches, call);
-}
-
-/* After the commit of what came with it: its ends are known by then. */
-static void ends_done(struct command *command)
-{
-    struct rpc_call *call     = command->context;
-    const struct shard *shard = scheduler_shard(call->context, call->partition);
-    if (command->code == STATUS_OK) run_watch_ends(shard->watches, call);
-    call_done(command);
-}
-
-static status ends(struct rpc_call *call, struct error *reterr)
-{
-    const Pb__TakeEnds *request = call->request;
-    struct shard *shard         = scheduler_shard(call->context, call->partition);
-    if (!shard) return call_moved(call, call->partition);
-    if (request->number == 0 || request->n_taken > ENDS_TAKEN_MAX) {
-        return fail(reterr, STATUS_INVALID_ARGUMENT, "number: not 0; taken: at most %d",
-                    ENDS_TAKEN_MAX);
-    }
-    struct command *command = call_command(call, COMMAND_STAND, 0);
-    if (!command) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
-    command->done = ends_done;
-    call_post(call, shard, command);
-    return STATUS_OK;
 }
 
 const struct rpc_method run_service_methods[] = {
@@ -414,6 +386,5 @@ const struct rpc_method run_service_methods[] = {
     {.name = "Operation", .handle = run_operation_handle},
     {.name = "Signal", .handle = signal_run},
     {.name = "Pull", .handle = pull, .cancel = pull_cancel},
-    {.name = "Ends", .handle = ends},
     {},
 };

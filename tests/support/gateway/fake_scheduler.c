@@ -248,8 +248,6 @@ static status pull(struct rpc_call *call, struct error *)
     fake->pulled++;
     fake->watches += (unsigned)request->n_watch;
     fake->unwatches += (unsigned)request->n_unwatch;
-    fake->ends_over = request->ends_over;
-    if (request->n_taken > 0) fake->ends_taken = request->taken[request->n_taken - 1];
     if (request->n_watch > 0 && is_final(fake->run_status)) fake->is_ended_unsaid = true;
     if (fake->pull_count > 0) before = fake->pulls[--fake->pull_count];
     if (before) ((Pb__PulledRuns *)before->response)->instance = 1;
@@ -263,33 +261,6 @@ static status pull(struct rpc_call *call, struct error *)
     (void)pthread_mutex_unlock(&fake->mutex);
     if (before) rpc_reply(before, STATUS_OK, NULL);
     return answers ? done(call) : STATUS_OK;
-}
-
-static status ends(struct rpc_call *call, struct error *reterr)
-{
-    struct fake_scheduler *fake = call->context;
-    const Pb__TakeEnds *request = call->request;
-    Pb__TakenEnds *answer       = call->response;
-    (void)pthread_mutex_lock(&fake->mutex);
-    bool is_end  = fake->ends_beside;
-    bool is_lost = is_end && fake->loses_ends;
-    fake->ends++;
-    if (request->n_taken > 0) fake->ends_taken = request->taken[request->n_taken - 1];
-    if (is_end) {
-        fake->run_status      = PB__RUN_STATUS__RUN_STATUS_COMPLETED;
-        fake->is_ended_unsaid = is_lost;
-        fake->ends_beside     = false;
-    }
-    if (is_end && !is_lost) {
-        const Pb__RunView *view = view_new(fake, call->arena);
-        answer->ended           = arena_alloc(call->arena, sizeof *answer->ended);
-        answer->n_ended         = 1;
-        answer->ended[0].data   = arena_alloc(call->arena, pb__run_view__get_packed_size(view));
-        answer->ended[0].len    = pb__run_view__pack(view, answer->ended[0].data);
-    }
-    (void)pthread_cond_broadcast(&fake->changed);
-    (void)pthread_mutex_unlock(&fake->mutex);
-    return is_lost ? fail(reterr, STATUS_UNAVAILABLE, "lost") : done(call);
 }
 
 static void cancel_pull(struct rpc_call *call)
@@ -314,7 +285,6 @@ static const struct rpc_method runs_methods[] = {
     {.name = "Cancel", .handle = cancel},
     {.name = "Signal", .handle = empty},
     {.name = "Pull", .handle = pull, .cancel = cancel_pull},
-    {.name = "Ends", .handle = ends},
     {}};
 
 /* --- workflows, approvals ----------------------------------------------------------------------

@@ -49,11 +49,7 @@ struct fake_scheduler {
     struct rpc_call *pulls[FAKE_PULLS_MAX];
     size_t pull_count;
     bool is_ended_unsaid; /* the end of the run was not pulled yet */
-    bool ends_beside;     /* the run ends when Ends is called, */
-    bool loses_ends;      /* the answer to which is lost */
-    uint64_t ends_taken;  /* acknowledged last */
-    uint64_t ends_over;   /* of the last Pull */
-    unsigned pulled, started, looked_up, ends, cancelled, histories, watches, unwatches;
+    unsigned pulled, started, looked_up, cancelled, histories, watches, unwatches;
     unsigned topologies, topologies_refused; /* asked, and the first of them that are refused */
     status fails_with;                       /* of Get, with `inside` as its text */
     char namespace[FAKE_TEXT_MAX];           /* of the last request */

@@ -27,50 +27,6 @@ static void a_wait_sees_an_end_that_came_before_it(void **state)
     assert_true(has(it, "\"status\":\"completed\""));
 }
 
-/* Somebody waits for the run; a second one starts it anew and waits, too. It ends in the commit of
- * that start. */
-static void end_beside_a_start(struct fixture *it)
-{
-    char path[128];
-    int first = ask(
-        it,
-        &(struct wish){.method = "GET", .path = path_of("?wait=30s", path), .key = FAKE_VIEWER});
-    fake_await(&it->fake, &it->fake.watches, 1);
-    (void)pthread_mutex_lock(&it->fake.mutex);
-    it->fake.ends_beside = true;
-    (void)pthread_mutex_unlock(&it->fake.mutex);
-    int second = ask(it, &(struct wish){.method = "POST",
-                                        .path   = "/v1/runs?wait=30s",
-                                        .key    = FAKE_DEVELOPER,
-                                        .body   = "{\"workflow\":\"hello\"}"});
-    assert_int_equal(finish(it, first), 200);
-    assert_true(has(it, "\"output\":{\"answer\":42}"));
-    assert_int_equal(finish(it, second), 200);
-    assert_true(has(it, "\"status\":\"completed\""));
-    assert_int_equal(fake_count(&it->fake, &it->fake.ends), 1);
-}
-
-static void an_end_travels_with_a_start(void **state)
-{
-    struct fixture *it = *state;
-    end_beside_a_start(it);
-    fake_nudge(&it->fake); /* the next pull acknowledges it */
-    unsigned pulled = fake_count(&it->fake, &it->fake.pulled);
-    fake_await(&it->fake, &it->fake.pulled, pulled);
-    assert_int_equal(post(it, "/v1/runs", NULL, "{\"workflow\":\"hello\"}"), 201);
-    assert_int_equal(fake_count(&it->fake, &it->fake.ends), 1); /* nobody waits: nothing is asked */
-}
-
-static void an_end_whose_answer_is_lost_is_pulled(void **state)
-{
-    struct fixture *it  = *state;
-    it->fake.loses_ends = true;
-    end_beside_a_start(it);
-    (void)pthread_mutex_lock(&it->fake.mutex);
-    assert_true(it->fake.ends_over > 0);
-    (void)pthread_mutex_unlock(&it->fake.mutex);
-}
-
 static void a_wait_that_is_over_tells_how_it_stands(void **state)
 {
     struct fixture *it = *state;
@@ -140,8 +96,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FIXTURE_TEST(a_wait_sees_an_end_that_comes_later),
         FIXTURE_TEST(a_wait_sees_an_end_that_came_before_it),
-        FIXTURE_TEST(an_end_travels_with_a_start),
-        FIXTURE_TEST(an_end_whose_answer_is_lost_is_pulled),
         FIXTURE_TEST(a_wait_that_is_over_tells_how_it_stands),
         FIXTURE_TEST(pulls_do_not_chase_each_other),
         FIXTURE_TEST(results_follow_the_status),

@@ -293,125 +293,6 @@ static void test_the_ends_of_one_commit_are_one_answer(void **)
     rig_done(&rig);
 }
 
-/* --- ends beside starts ------------------------------------------------------------------------
- */
-
-static ProtobufCBinaryData loop_name(void)
-{
-    static uint8_t name[] = "loop-5";
-    return (ProtobufCBinaryData){sizeof name, name};
-}
-
-/* A run that waits for `go`, watched by loop_name(). */
-static const char *start_watched(struct rig *rig)
-{
-    Pb__StartRun start = PB__START_RUN__INIT;
-    start.workflow     = "two";
-    start.subscriber   = loop_name();
-    return ((const Pb__StartedRun *)ask_runs(rig, "Start", &start, 0, STATUS_OK, NULL))->run->id;
-}
-
-static size_t ends_of(struct rig *rig, uint64_t number, uint64_t taken)
-{
-    Pb__TakeEnds request = PB__TAKE_ENDS__INIT;
-    request.subscriber   = loop_name();
-    request.number       = number;
-    request.taken        = &taken;
-    request.n_taken      = taken > 0;
-    return ((const Pb__TakenEnds *)ask_runs(rig, "Ends", &request, 0, STATUS_OK, NULL))->n_ended;
-}
-
-static size_t pulled_of(struct rig *rig, uint64_t over)
-{
-    static uint64_t last_reply;
-    Pb__PullRuns request     = PB__PULL_RUNS__INIT;
-    request.subscriber       = loop_name();
-    request.ends_over        = over;
-    request.last_reply       = last_reply;
-    const Pb__PulledRuns *it = ask_runs(rig, "Pull", &request, 0, STATUS_OK, NULL);
-    last_reply               = it->reply;
-    return it->n_ended;
-}
-
-static void test_ends_beside_starts_are_told_until_acknowledged(void **)
-{
-    struct rig rig = {};
-    rig_init(&rig, 1, false);
-    rig_put(&rig, "two", listen_task);
-    signal_go(&rig, start_watched(&rig));
-    assert_int_equal(ends_of(&rig, 1, 0), 1);
-    assert_int_equal(ends_of(&rig, 1, 0), 1); /* repeated */
-    assert_int_equal(ends_of(&rig, 2, 0), 0); /* it is on its way */
-    assert_int_equal(pulled_of(&rig, 0), 0);  /* likewise */
-    assert_int_equal(pulled_of(&rig, 2), 1);  /* it was lost */
-    assert_int_equal(pulled_of(&rig, 2), 0);  /* and has come now */
-    signal_go(&rig, start_watched(&rig));
-    assert_int_equal(ends_of(&rig, 2, 0), 0); /* nobody waits for this one any more */
-    assert_int_equal(ends_of(&rig, 3, 0), 1);
-    assert_int_equal(ends_of(&rig, 4, 3), 0);
-    assert_int_equal(pulled_of(&rig, 4), 0); /* it was acknowledged */
-    signal_go(&rig, start_watched(&rig));
-    assert_int_equal(pulled_of(&rig, 4), 1); /* whoever asks first */
-
-    Pb__TakeEnds nameless = PB__TAKE_ENDS__INIT;
-    nameless.subscriber   = loop_name();
-    (void)ask_runs(&rig, "Ends", &nameless, 0, STATUS_INVALID_ARGUMENT, NULL);
-    rig_done(&rig);
-}
-
-/* A call that travels with the next one. */
-static void ask_beside(struct rig *rig, struct parked *asked, const char *method,
-                       const void *message)
-{
-    (void)sem_init(&asked->done, 0, 0);
-    const struct rpc_request request = {.service     = &pb__runs__descriptor,
-                                        .method      = method,
-                                        .message     = message,
-                                        .timeout_ms  = 25'000,
-                                        .more_follow = true,
-                                        .done        = on_answer,
-                                        .context     = asked};
-    assert_int_equal(rpc_client_call(rig->client, &request, NULL, NULL), STATUS_OK);
-}
-
-static void test_what_travels_with_a_commit_leaves_the_pull_parked(void **)
-{
-    struct rig rig          = {};
-    struct parked parked    = {};
-    struct parked signalled = {};
-    struct parked ends      = {};
-    rig_init(&rig, 1, false);
-    rig_put(&rig, "two", listen_task);
-    const char *run   = start_watched(&rig);
-    Pb__PullRuns pull = PB__PULL_RUNS__INIT;
-    pull.subscriber   = loop_name();
-    pull.wait_ms      = 20'000;
-    (void)park(&rig, &parked, "Pull", &pull);
-
-    Pb__SignalRun signal = PB__SIGNAL_RUN__INIT;
-    signal.id            = run;
-    signal.name          = "go";
-    Pb__TakeEnds take    = PB__TAKE_ENDS__INIT;
-    take.subscriber      = loop_name();
-    take.number          = 1;
-    ask_beside(&rig, &signalled, "Signal", &signal);
-    ask_beside(&rig, &ends, "Ends", &take);
-    rpc_client_flush(rig.client);
-    assert_int_equal(wait_for(&signalled)->code, STATUS_OK);
-    const Pb__TakenEnds *taken = wait_for(&ends)->message;
-    assert_int_equal(taken->n_ended, 1);
-    assert_true(memmem(taken->ended[0].data, taken->ended[0].len, run, strlen(run)) != NULL);
-
-    pull.wait_ms = 0; /* takes the place of the parked one, which has heard of nothing */
-    (void)ask_runs(&rig, "Pull", &pull, 0, STATUS_OK, NULL);
-    const Pb__PulledRuns *nothing = wait_for(&parked)->message;
-    assert_int_equal(nothing->n_ended, 0);
-    rpc_answer_free(parked.answer);
-    rpc_answer_free(signalled.answer);
-    rpc_answer_free(ends.answer);
-    rig_done(&rig);
-}
-
 static void test_a_second_pull_takes_the_place_of_the_first(void **)
 {
     struct rig rig       = {};
@@ -549,8 +430,6 @@ int main(void)
         cmocka_unit_test(test_ends_are_told_until_acknowledged),
         cmocka_unit_test(test_a_parked_pull_hears_of_the_end),
         cmocka_unit_test(test_the_ends_of_one_commit_are_one_answer),
-        cmocka_unit_test(test_ends_beside_starts_are_told_until_acknowledged),
-        cmocka_unit_test(test_what_travels_with_a_commit_leaves_the_pull_parked),
         cmocka_unit_test(test_a_second_pull_takes_the_place_of_the_first),
         cmocka_unit_test(test_a_history_waits_for_the_next_event),
         cmocka_unit_test(test_hints_say_what_moved),

@@ -97,8 +97,7 @@ enum command_kind {
 
     /* Between engines, and around them. */
     COMMAND_MESSAGES, /* struct message_batch (outbox.h) -> nothing */
-    COMMAND_STAND,    /* nothing: its `done` comes after the commit of what came before it. It may
-                       * wait, and the engine with it (a barrier) */
+    COMMAND_STAND,    /* nothing; `done` may wait, and the engine with it (a barrier) */
 };
 
 /** Of a start that another run or a schedule ordered. */

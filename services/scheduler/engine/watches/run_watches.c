@@ -12,7 +12,6 @@
 
 enum {
     REPLY_VIEWS_MAX = 1'000,  /* of one answer; the rest goes with the next */
-    ENDS_SIZE_MAX   = 64'000, /* bytes; so much at most goes beside starts, in one message */
     SILENT_MS_MAX   = 60'000, /* then a subscriber is forgotten */
     WATCHERS_MAX    = 8,      /* subscribers of one run; a ninth has to ask */
 };
@@ -20,8 +19,7 @@ enum {
 /* An end that is to be told, until its reply is acknowledged. */
 struct kept_end {
     struct kept_end *next;
-    uint64_t reply; /* of Pull; 0: in none yet */
-    uint64_t ends;  /* number of the Ends that was told last; 0: none */
+    uint64_t reply; /* 0: in none yet */
     size_t size_bytes;
     uint8_t packed[]; /* a RunView */
 };
@@ -35,8 +33,6 @@ struct subscriber {
     uint64_t reply; /* number of the last one */
     struct kept_end *first, *last;
     size_t kept_bytes;
-    size_t untold;       /* of those kept: in no answer yet */
-    uint64_t ends_over;  /* answers to Ends up to this number have not come, or are acknowledged */
     struct map *watched; /* run id -> the subscriber itself */
 };
 
@@ -183,17 +179,6 @@ bool run_is_watched(struct run_watches *watches, str run)
 /* --- replies; under the lock -------------------------------------------------------------------
  */
 
-static bool is_untold(const struct kept_end *ended)
-{
-    return ended->reply == 0 && ended->ends == 0;
-}
-
-/* It travels, or has come, with an answer to Ends. */
-static bool is_with_ends(const struct subscriber *subscriber, const struct kept_end *ended)
-{
-    return ended->ends > subscriber->ends_over;
-}
-
 /* Unpacks what is kept into the reply, which from now on may be acknowledged. */
 static void fill_reply(struct subscriber *subscriber, struct rpc_call *call, uint64_t instance)
 {
@@ -205,38 +190,14 @@ static void fill_reply(struct subscriber *subscriber, struct rpc_call *call, uin
     size_t size_bytes      = 0;
     struct kept_end *ended = subscriber->first;
     for (; ended && reply->n_ended < REPLY_VIEWS_MAX; ended = ended->next) {
-        if (is_with_ends(subscriber, ended)) continue;
         size_bytes += ended->size_bytes;
         if (size_bytes > KEPT_SIZE_MAX && reply->n_ended > 0) break;
         Pb__RunView *view = NULL;
         status read       = record_read((bytes){ended->packed, ended->size_bytes},
                                         &pb__run_view__descriptor, call->arena, &view, NULL);
         if (read != STATUS_OK) break;
-        subscriber->untold -= is_untold(ended);
         ended->reply                   = reply->reply;
-        ended->ends                    = 0;
         reply->ended[reply->n_ended++] = view;
-    }
-}
-
-/* Copies what no answer has told yet, or this one before it was repeated. */
-static void fill_ends(struct subscriber *subscriber, uint64_t number, Pb__TakenEnds *answer,
-                      struct arena *arena)
-{
-    size_t size_bytes = 0;
-    if (number <= subscriber->ends_over) return;
-    answer->ended = arena_alloc(arena, REPLY_VIEWS_MAX * sizeof *answer->ended);
-    if (!answer->ended) return;
-    for (struct kept_end *ended = subscriber->first; ended; ended = ended->next) {
-        if (!is_untold(ended) && ended->ends != number) continue;
-        size_bytes += ended->size_bytes;
-        if (size_bytes > ENDS_SIZE_MAX || answer->n_ended == REPLY_VIEWS_MAX) return;
-        const str packed               = {(const char *)ended->packed, ended->size_bytes};
-        const ProtobufCBinaryData copy = bytes_in(arena, packed);
-        if (!copy.data) return;
-        subscriber->untold -= is_untold(ended);
-        ended->ends                      = number;
-        answer->ended[answer->n_ended++] = copy;
     }
 }
 
@@ -248,37 +209,14 @@ static struct rpc_call *unpark(struct subscriber *subscriber)
     return call;
 }
 
-/* What the subscriber says it has got: a reply of Pull, and those before it, and answers to Ends.
- */
-struct receipt {
-    uint64_t reply;
-    const uint64_t *ends;
-    size_t ends_count;
-};
-
-static bool is_taken(const struct receipt *receipt, const struct kept_end *ended)
+static void acknowledge(struct subscriber *subscriber, uint64_t reply)
 {
-    if (ended->reply > 0) return ended->reply <= receipt->reply;
-    for (size_t i = 0; ended->ends > 0 && i < receipt->ends_count; i++) {
-        if (receipt->ends[i] == ended->ends) return true;
-    }
-    return false;
-}
-
-static void acknowledge(struct subscriber *subscriber, const struct receipt *receipt)
-{
-    struct kept_end **link = &subscriber->first;
-    subscriber->last       = NULL;
-    while (*link) {
-        struct kept_end *ended = *link;
-        if (is_taken(receipt, ended)) {
-            *link = ended->next;
-            subscriber->kept_bytes -= ended->size_bytes;
-            free(ended);
-        } else {
-            subscriber->last = ended;
-            link             = &ended->next;
-        }
+    while (subscriber->first && subscriber->first->reply > 0 && subscriber->first->reply <= reply) {
+        struct kept_end *ended = subscriber->first;
+        subscriber->first      = ended->next;
+        if (!subscriber->first) subscriber->last = NULL;
+        subscriber->kept_bytes -= ended->size_bytes;
+        free(ended);
     }
 }
 
@@ -293,7 +231,6 @@ static void keep(struct subscriber *subscriber, const Pb__RunView *view)
     }
     struct kept_end *ended = mem_new(1, sizeof *ended + size_bytes);
     ended->size_bytes      = protobuf_c_message_pack(&brief.base, ended->packed);
-    subscriber->untold++;
     if (subscriber->last) {
         subscriber->last->next = ended;
     } else {
@@ -329,35 +266,12 @@ void run_watches_tell(struct run_watches *watches)
     lock(watches);
     while (map_next(watches->subscribers, &cursor, NULL, &value)) {
         struct subscriber *subscriber = value;
-        if (!subscriber->parked || subscriber->untold == 0) continue;
+        if (!subscriber->parked || !subscriber->first) continue;
         fill_reply(subscriber, subscriber->parked, watches->instance);
         woken[count++] = unpark(subscriber);
     }
     unlock(watches);
     for (size_t i = 0; i < count; i++) rpc_reply(woken[i], STATUS_OK, NULL);
-}
-
-/* Something to tell the Pull that has come: untold, or lost with an answer. */
-static bool has_news(const struct subscriber *subscriber)
-{
-    const struct kept_end *ended = subscriber->first;
-    while (ended && is_with_ends(subscriber, ended)) ended = ended->next;
-    return ended != NULL;
-}
-
-void run_watch_ends(struct run_watches *watches, struct rpc_call *call)
-{
-    const Pb__TakeEnds *request = call->request;
-    lock(watches);
-    struct subscriber *subscriber =
-        find(watches, (bytes){request->subscriber.data, request->subscriber.len});
-    if (subscriber) {
-        const struct receipt receipt = {0, request->taken, request->n_taken};
-        subscriber->seen_ms          = clock_mono_ms();
-        acknowledge(subscriber, &receipt);
-        fill_ends(subscriber, request->number, call->response, call->arena);
-    }
-    unlock(watches);
 }
 
 status run_watch_pull(struct run_watches *watches, struct rpc_call *call, struct error *reterr)
@@ -377,10 +291,8 @@ status run_watch_pull(struct run_watches *watches, struct rpc_call *call, struct
             empty->reply          = subscriber->reply;
             empty->instance       = watches->instance;
         }
-        const struct receipt receipt = {request->last_reply, request->taken, request->n_taken};
-        acknowledge(subscriber, &receipt);
-        if (request->ends_over > subscriber->ends_over) subscriber->ends_over = request->ends_over;
-        is_answered = has_news(subscriber) || request->wait_ms == 0;
+        acknowledge(subscriber, request->last_reply);
+        is_answered = subscriber->first || request->wait_ms == 0;
         if (is_answered) {
             fill_reply(subscriber, call, watches->instance);
         } else {

@@ -1,15 +1,10 @@
 /**
- * run_watches: who waits for the end of which run (Runs.Pull, Runs.Ends).
+ * run_watches: who waits for the end of which run (Runs.Pull).
  *
  * A subscriber, which is an event loop of a gateway, has a set of watched runs and at most one
  * parked call. When a watched run ends, its full view goes into the subscriber's next reply, and is
  * kept until a later call acknowledges that reply. So an end is told at least once, whatever calls
  * get lost; only a restart of the process forgets, which `instance` shows.
- *
- * A gateway that starts runs all the time asks for ends beside its starts (Ends). Whatever is told
- * there needs no answer to the parked call; it is kept until it is acknowledged by that number. If
- * the gateway misses an answer, its next Pull says up to which number it waits for none, and is
- * told what they told.
  *
  * Threads: any; one mutex, held for memory work only. Replies leave on the thread that ended the
  * wait: the engine's, after its commit.
@@ -58,9 +53,6 @@ void run_watches_tell(struct run_watches *watches);
  * subscriber is answered, empty. Takes `call` if OK. RESOURCE_EXHAUSTED: SUBSCRIBERS_MAX.
  */
 status run_watch_pull(struct run_watches *watches, struct rpc_call *call, struct error *reterr);
-
-/** Fills the answer to an Ends call, a Pb__TakenEnds; the caller replies. */
-void run_watch_ends(struct run_watches *watches, struct rpc_call *call);
 
 /** The parked call of that id was given up. */
 void run_watch_cancel(struct run_watches *watches, const struct rpc_call *call);
