@@ -31,7 +31,7 @@ const config = {
     routes: {
       openai: one('openai/m', { defaults }), compatible: one('compatible/m', { defaults }), anthropic: one('anthropic/m', { defaults }), gemini: one('gemini/m', { defaults }),
       strict: one('anthropic/m', { strict: true }), loose: one('anthropic/m'),
-      patient: one('busy/m', { wait_for_cooldown: true }), hasty: one('full/m'),
+      patient: one('busy/m', { wait_for_cooldown: true }), hasty: one('full/m'), passed: one('full/m', { fallbacks: [{ model: 'anthropic/m' }] }),
     },
   },
 };
@@ -78,16 +78,17 @@ scenario('routes have defaults, are strict, and wait', { needs: NEEDS, config, c
   assert.equal(choice.finish_reason, 'length');
   assert.equal(usage.completion_tokens, 6);
 
-  // What a job has lost stands in its result, and in the log.
+  // What a job has lost stands in its result, and in the log; and whom it has asked.
   await suite.apply(`
 document: { dsl: '1.0.3', namespace: default, name: lossy, version: '1.0.0' }
 do:
   - ask:
       call: llm.chat
-      with: { model: loose, prompt: hello, seed: 1, max_tokens: 5 }
+      with: { model: passed, prompt: hello, seed: 1, max_tokens: 5 }
 `);
   const { id } = await suite.startRun('lossy');
   const run = await suite.runEnds(id);
   assert.deepEqual(run.output.losses, [{ path: '/seed', action: 'dropped', note: 'Anthropic takes no seed' }]);
+  assert.deepEqual(run.output.attempts.map(({ model, outcome, output_tokens }) => [model, outcome, output_tokens]), [['full/m', 'rate_limited', 0], ['anthropic/m', 'ok', 1]]);
   await suite.until('the log says so', async () => (await suite['llm-proxy'].lines()).some((line) => line.includes('llm.response') && line.includes('/seed dropped')));
 });

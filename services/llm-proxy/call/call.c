@@ -210,6 +210,7 @@ void call_end_with(struct llm_call *call, const struct llm_error *error)
                .is_simulated = target->provider->kind->is_simulated,
                .is_estimated = call->request->is_count && !target->provider->kind->counter,
                .tries        = call->tries,
+               .attempts     = call->attempts,
                .losses       = &call->losses,
                .provider     = target->provider->name,
                .model        = target->model,
@@ -369,6 +370,7 @@ void call_after_try(struct llm_call *call)
         call->answer.error     = (struct llm_error){.class = LLM_ERROR_REQUEST,
                                                     .text  = str_from("the answer is too large")};
     }
+    if (call->answer.is_failed || call->attempts) call_note_attempt(call);
     if (call->answer.is_failed) {
         after_failure(call);
         return;

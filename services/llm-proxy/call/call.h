@@ -14,6 +14,7 @@
 #include "common.pb-c.h"
 #include "http/http.h"
 #include "llm-proxy/call/answer_cache.h"
+#include "llm-proxy/call/attempts.h"
 #include "llm-proxy/call/pulse.h"
 #include "llm-proxy/catalog/catalog.h"
 #include "llm-proxy/guard/guard.h"
@@ -78,11 +79,12 @@ struct llm_outcome {
     bool is_simulated;
     bool is_estimated; /* of a question for tokens: nobody could be asked */
     uint32_t tries;
-    const char *provider;        /* of the last try; "" if there was none */
-    str model;                   /* likewise */
-    const struct losses *losses; /* what the last try could not carry to its upstream */
-    struct llm_usage counters;   /* of the answer, estimated where its upstream did not say */
-    Pb__Usage usage;             /* of all tries that cost something */
+    const struct llm_attempt *attempts; /* NULL: the first one went well */
+    const char *provider;               /* of the last try; "" if there was none */
+    str model;                          /* likewise */
+    const struct losses *losses;        /* what the last try could not carry to its upstream */
+    struct llm_usage counters; /* of the answer, estimated where its upstream did not say */
+    Pb__Usage usage;           /* of all tries that cost something */
     int64_t duration_ms;
     enum llm_cached cached;
     int64_t age_ms;  /* of an answer that is not its own */

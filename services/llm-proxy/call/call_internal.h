@@ -51,6 +51,8 @@ struct llm_call {
     uint32_t position;     /* in `order` */
     uint32_t target_tries; /* of this target */
     uint32_t tries;
+    int64_t try_started_ms;
+    struct llm_attempt *attempts;        /* of the request's arena */
     struct key_room *key;                /* of the try under way; NULL: the provider has none */
     struct key_room *asked_key;          /* whether it has room for the try is asked */
     struct guard_key_pass key_pass;      /* of that one, or of `key` */
@@ -135,6 +137,9 @@ void call_shut_key(struct llm_call *call);
  * key nothing happens. */
 const struct provider_key *call_enter_key(struct llm_call *call);
 void call_leave_key(struct llm_call *call);
+
+/** The name of the key of the try; NULL: it has none. */
+const char *call_key_name(const struct llm_call *call);
 
 /** What a failure means for the key of the try. */
 void call_punish_key(struct llm_call *call, const struct llm_error *error);

@@ -157,6 +157,11 @@ void call_leave_key(struct llm_call *call)
     call->key = NULL;
 }
 
+const char *call_key_name(const struct llm_call *call)
+{
+    return call->key ? key_of(call, call->key)->name : NULL;
+}
+
 bool call_has_usable_key(struct llm_call *call)
 {
     struct key_refusal refusal;

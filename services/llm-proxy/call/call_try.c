@@ -300,6 +300,7 @@ void call_begin_try(struct llm_call *call)
     struct guard *guard = call->pipeline->options.guard;
     if (call->saving && call_ask_saved(call)) return;
     if (call->saving) call_saving_restart(call);
+    call->try_started_ms = loop_now_ms(call->pipeline->options.loop);
     answer_done(&call->answer);
     answer_init(&call->answer);
     call->losses                 = (struct losses){.arena = call->request->arena};

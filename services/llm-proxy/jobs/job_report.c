@@ -84,6 +84,10 @@ static void report_output(struct chat_job *chat, const struct llm_outcome *outco
     uint32_t repairs = job_repair_count(&chat->repair);
     if (repairs > 0) json_put_int(w, "repairs", repairs);
     if (outcome->is_simulated) json_put_bool(w, "simulated", true);
+    if (outcome->attempts) {
+        json_member(w, "attempts");
+        attempts_write(outcome->attempts, w);
+    }
     if (outcome->losses && outcome->losses->count > 0) {
         json_member(w, "losses");
         losses_write(outcome->losses, w);

@@ -115,6 +115,7 @@ struct world {
     char heard[128]; /* of a stream: the texts of the try */
     bool is_committed;
     Pb__Usage usage;
+    char attempts[256]; /* "provider key outcome input|..." */
 };
 
 static void open_upstream(struct world *world, int index)
@@ -206,6 +207,13 @@ static void on_done(const struct llm_outcome *outcome, void *context)
     world->is_committed = outcome->is_committed;
     world->usage        = outcome->usage;
     if (!outcome->is_ok) world->class = outcome->error.class;
+    world->attempts[0] = '\0';
+    for (const struct llm_attempt *at = outcome->attempts; at; at = at->next) {
+        size_t len = strlen(world->attempts);
+        (void)snprintf(world->attempts + len, sizeof world->attempts - len, "%s %s %s %d|",
+                       at->provider, at->key ? at->key : "-", at->outcome, (int)at->input_tokens);
+        assert_true(at->duration_ms >= 0);
+    }
     (void)snprintf(world->provider, sizeof world->provider, "%s", outcome->provider);
 }
 
@@ -281,6 +289,25 @@ static void leads_to(void **state)
     if (!row->is_ok) {
         assert_string_equal(llm_error_class_name(world.class), llm_error_class_name(row->class));
     }
+    close_world(&world);
+}
+
+/* Who was asked, with which key, and what became of it; nothing where the first one went well. */
+static void every_try_is_told(void **)
+{
+    struct world world;
+    open_world(&world);
+    world.upstreams[0].script[0] = (struct reply)NO_KEY;
+    world.upstreams[0].script[1] = (struct reply)BROKEN;
+    world.upstreams[1].script[0] = (struct reply)GOOD;
+    run_call(&world);
+    assert_true(world.is_ok);
+    assert_string_equal(world.attempts, "first k1 key 0|first k2 server 0|second k1 ok 1|");
+    close_world(&world);
+    open_world(&world);
+    world.upstreams[0].script[0] = (struct reply)GOOD;
+    run_call(&world);
+    assert_string_equal(world.attempts, "");
     close_world(&world);
 }
 
@@ -429,7 +456,7 @@ static void a_cancelled_call_says_nothing(void **)
 int main(void)
 {
     assert_int_equal(http_init(NULL), STATUS_OK);
-    struct CMUnitTest tests[ARRAY_LEN(rows) + ARRAY_LEN(streamed) + 4];
+    struct CMUnitTest tests[ARRAY_LEN(rows) + ARRAY_LEN(streamed) + 5];
     size_t count = 0;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         tests[count++] = row_test(rows[i].name, leads_to, &rows[i]);
@@ -437,6 +464,7 @@ int main(void)
     for (size_t i = 0; i < ARRAY_LEN(streamed); i++) {
         tests[count++] = row_test(streamed[i].name, is_heard, &streamed[i]);
     }
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(every_try_is_told);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_refused_key_is_not_used_again);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_key_that_is_used_up_is_passed_over);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_key_has_so_many_calls_at_a_time);
