@@ -111,7 +111,7 @@ scenario('a stream ends where its budget does, in each protocol', { needs: NEEDS
     // The proxy hears within a second that there are budgets: a call that fails costs nothing.
     await suite.until('the proxy asks', async () => {
       const refused = await suite.api.call('POST', '/v1/chat/completions', { model: 'openai/m', max_tokens: 10_000_000, messages: [{ role: 'user', content: 'finite' }], stream: true });
-      return refused.status === 429;
+      return refused.status === 402;
     });
   };
   for (const [client, model] of [['openai', 'openai/m'], ['openai', 'anthropic/m'], ['anthropic', 'anthropic/m'], ['anthropic', 'gemini/m'], ['gemini', 'gemini/m'], ['gemini', 'openai/m']]) {
@@ -183,7 +183,7 @@ scenario('the answer of a job ends where its budgets do', { needs: NEEDS, config
 scenario('a stream draws from its budget as it goes on', { needs: NEEDS, config, checkNeeds: false }, async (suite) => {
   await suite.api.ok('PUT', '/v1/budgets/all', { scope: 'namespace', usd: '1' });
   const ask = (more = {}) => suite.api.call('POST', '/v1/chat/completions', { model: 'openai/m', stream: true, messages: [{ role: 'user', content: 'finite' }], ...more });
-  await suite.until('the proxy asks', async () => (await ask({ max_tokens: 10_000_000 })).status === 429);
+  await suite.until('the proxy asks', async () => (await ask({ max_tokens: 10_000_000 })).status === 402);
   const before = (await suite.api.ok('GET', '/v1/budgets/all')).spent.usd ?? '0';
   const answer = await ask();
   assert.equal(answer.status, 200);

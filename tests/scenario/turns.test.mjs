@@ -2,6 +2,8 @@
 // and Claude, which wants its thoughts before its calls. The clients are the SDKs, unmodified, whose protocols have no place for them.
 import assert from 'node:assert/strict';
 import { after } from 'node:test';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Anthropic, GoogleGenAI, OpenAI } from './support/packages.mjs';
 import { Upstream } from './support/upstream.mjs';
 import { scenario } from './support/suite.mjs';
@@ -183,8 +185,9 @@ scenario('what is gone is said, and refused where nothing may be lost', { needs:
   assert.match(other.body.error.message, /tool_calls\/0 .*vault_miss/);
   assert.equal(other.body.error.code, 'conversion_loss');
 
-  // A restarted proxy knows nothing of before; Gemini takes the word for that.
+  // A proxy whose disk is gone knows nothing of before; Gemini takes the word for that.
   await suite['llm-proxy'].kill();
+  await rm(join(suite.folder, 'llm'), { recursive: true });
   await suite['llm-proxy'].start();
   const missed = await suite.until('the llm-proxy answers again', async () => {
     const answer = await ask('gemini');
