@@ -45,6 +45,8 @@ void json_write_value(struct json_writer *writer, json value);
 void json_write_time(struct json_writer *writer, int64_t unix_us); /* RFC 3339, milliseconds */
 /** A document that is known to be JSON, as it is: what came out of the store. */
 void json_write_raw(struct json_writer *writer, str document);
+/** Members of an object as they are spelled, at least one, with commas between them. */
+void json_write_members(struct json_writer *writer, str members);
 
 /* Member and value in one line: what most answers are made of. */
 void json_put_text(struct json_writer *writer, const char *key, str text);

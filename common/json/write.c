@@ -110,6 +110,14 @@ void json_write_raw(struct json_writer *writer, str document)
     (void)buf_put_str(writer->out, document);
 }
 
+void json_write_members(struct json_writer *writer, str members)
+{
+    ASSERT(writer->depth > 0);
+    ASSERT(!writer->after_key);
+    before_value(writer);
+    (void)buf_put_str(writer->out, members);
+}
+
 void json_put_text(struct json_writer *writer, const char *key, str text)
 {
     json_member(writer, key);

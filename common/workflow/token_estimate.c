@@ -76,24 +76,31 @@ static int64_t output_of(json arguments)
     return count > 1 && __builtin_mul_overflow(tokens, count, &tokens) ? INT64_MAX : tokens;
 }
 
-struct token_estimate token_estimate_of(json arguments, bool is_embedding)
+struct token_estimate token_estimate_with(json rest, size_t size, size_t message_count)
 {
     static const char *const texts[]   = {"prompt", "system"};
     static const char *const printed[] = {"tools", "response_format", "schema"};
-    json messages                      = json_get_text(arguments, "messages");
-    bool has_messages                  = json_is(messages, JSON_ARRAY);
-    size_t size                        = has_messages ? chat_text_size(messages) : 0;
-    size_t count                       = 1 + (has_messages ? json_count(messages) : 0);
-    size += input_size(json_get_text(arguments, "input"));
+    size += input_size(json_get_text(rest, "input"));
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
-        size += texts_size(json_get_text(arguments, texts[i]));
+        size += texts_size(json_get_text(rest, texts[i]));
     }
     for (size_t i = 0; i < ARRAY_LEN(printed); i++) {
-        size += printed_size(json_get_text(arguments, printed[i]));
+        size += printed_size(json_get_text(rest, printed[i]));
     }
     return (struct token_estimate){
         .input  = (int64_t)((size + CHAT_BYTES_PER_TOKEN - 1) / CHAT_BYTES_PER_TOKEN +
-                           count * MESSAGE_TOKENS),
-        .output = is_embedding ? 0 : output_of(arguments),
+                           (message_count + 1) * MESSAGE_TOKENS),
+        .output = output_of(rest),
     };
+}
+
+struct token_estimate token_estimate_of(json arguments, bool is_embedding)
+{
+    json messages     = json_get_text(arguments, "messages");
+    bool has_messages = json_is(messages, JSON_ARRAY);
+    struct token_estimate estimate =
+        token_estimate_with(arguments, has_messages ? chat_text_size(messages) : 0,
+                            has_messages ? json_count(messages) : 0);
+    if (is_embedding) estimate.output = 0;
+    return estimate;
 }

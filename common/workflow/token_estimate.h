@@ -23,6 +23,10 @@ struct token_estimate {
 
 struct token_estimate token_estimate_of(json arguments, bool is_embedding);
 
+/** The same of a chat whose messages, and perhaps tools, are not in `rest`: `size` is the bytes of
+ * their texts and of the tools as compact JSON. */
+struct token_estimate token_estimate_with(json rest, size_t size, size_t message_count);
+
 /** Bytes of the texts of messages. An array, else there are none. */
 size_t chat_text_size(json messages);
 

@@ -1,10 +1,13 @@
 /* A body from outside: read as a chat request of each protocol and printed as each of the others it
- * is JSON; printed as its own and read again it is the same. */
+ * is JSON; printed as its own and read again it is the same; what is only scanned is as what is
+ * parsed. */
 #include "base/assert.h"
 #include "llm-proxy/chat/chat.h"
+#include "llm-proxy/chat/chat_scan.h"
 #include "llm-proxy/chat/content.h"
 #include "llm-proxy/providers/anthropic.h"
 #include "llm-proxy/providers/gemini.h"
+#include "llm-proxy/vault/recall.h"
 #include "json/json_text.h"
 
 enum { ARENA_MAX = 16 << 20, TEXT_MAX = 8 << 20 };
@@ -43,6 +46,55 @@ static void read_others(json body, struct arena *arena)
     }
 }
 
+/* The body for an upstream, as a value. */
+static json printed_of(const struct chat_request *request)
+{
+    CLEANUP(buf_done) struct buf text = buf_init(TEXT_MAX);
+    json value                        = json_invalid();
+    ASSERT(chat_print_openai(request, str_from("m"), FLAVOR_COMPATIBLE, NULL, &text));
+    ASSERT(json_parse(buf_str(&text), NULL, &value, NULL, NULL) == STATUS_OK);
+    return value;
+}
+
+static bool are_same(json a, json b)
+{
+    bool is_none = json_is(a, JSON_INVALID) || json_is(b, JSON_INVALID);
+    return is_none ? a.kind == b.kind : json_compare(a, b) == 0;
+}
+
+static void check_same(const struct chat_scanned *scanned, const struct chat_request *parsed,
+                       json body)
+{
+    const struct chat_request *request   = scanned->request;
+    const struct token_estimate estimate = token_estimate_of(body, false);
+    CLEANUP(json_unrefp) json sent       = printed_of(request);
+    CLEANUP(json_unrefp) json expected   = printed_of(parsed);
+    ASSERT(json_equal(sent, expected));
+    ASSERT(scanned->estimate.input == estimate.input);
+    ASSERT(scanned->estimate.output == estimate.output);
+    ASSERT(chat_request_size(request) == chat_request_size(parsed));
+    ASSERT(str_equal(request->model, parsed->model));
+    ASSERT(request->is_stream == parsed->is_stream);
+    ASSERT(request->wants_usage == parsed->wants_usage);
+    ASSERT(request->max_tokens == parsed->max_tokens && request->count == parsed->count);
+    ASSERT(are_same(request->temperature, parsed->temperature));
+    ASSERT(are_same(request->top_p, parsed->top_p));
+    ASSERT(request->format == parsed->format);
+    ASSERT(!recall_is_needed(parsed));
+}
+
+static void scan(str text, struct arena *arena)
+{
+    struct chat_scanned scanned     = {};
+    struct chat_request *parsed     = NULL;
+    CLEANUP(json_unrefp) json value = json_invalid();
+    if (!chat_scan_openai(text, 0, arena, &scanned)) return;
+    CLEANUP(json_unrefp) json rest = scanned.rest;
+    ASSERT(json_parse(text, NULL, &value, NULL, NULL) == STATUS_OK);
+    ASSERT(chat_from_openai(value, arena, &parsed, NULL) == STATUS_OK);
+    check_same(&scanned, parsed, value);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     str text                                 = {.ptr = (const char *)data, .len = size};
@@ -52,6 +104,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct chat_request wants_json     = {.format = FORMAT_JSON};
     CLEANUP(json_unrefp) json content        = json_invalid();
     (void)!content_read(&wants_json, text, &content, NULL);
+    scan(text, arena);
     if (json_parse(text, NULL, &body, NULL, NULL) != STATUS_OK) return 0;
     read_others(body, arena);
     struct chat_request *job = NULL;

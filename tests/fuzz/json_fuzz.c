@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "json/json_members.h"
 #include "json/json_pointer.h"
+#include "json/json_scan.h"
 #include "json/json_text.h"
 
 #include <stdint.h>
@@ -44,6 +45,21 @@ static void walk(str text, json value, const struct json_limits *limits)
     ASSERT(!is_whole || count == json_count(value));
 }
 
+/* What is whole to a scan is JSON, and as large as it says. */
+static void scan(str text)
+{
+    struct json_scan scan;
+    CLEANUP(buf_done) struct buf out = buf_init(OUT_MAX);
+    json value                       = json_invalid();
+    json_scan_init(&scan, text, 0);
+    json_scan_skip(&scan);
+    if (!json_scan_end(&scan)) return;
+    status code = json_parse(text, NULL, &value, NULL, NULL);
+    ASSERT(code == STATUS_OK);
+    ASSERT(!json_print(value, JSON_COMPACT, &out) || out.len == scan.printed);
+    json_unref(value);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size == 0) return 0;
@@ -55,6 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct json_meter meter   = {.limit = INT64_MAX};
     struct json_meter *before = json_meter_enter(&meter);
     (void)json_prefix(text);
+    scan(text);
     walk(text, json_invalid(), &limits);
     (void)json_pointer_get(json_null(), text);
     json value               = json_invalid();

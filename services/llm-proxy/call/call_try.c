@@ -76,6 +76,7 @@ static void send_http(struct llm_call *call, const struct provider_key *key)
     struct error error                = {};
     const struct provider_kind *kind  = target->provider->kind;
     if (call->request->is_count) kind = kind->counter;
+    ASSERT(call->request->run_count == 0 || kind->protocol == call->request->protocol);
     call->arena = arena_new(TRY_ARENA_MAX);
     ASSERT(call->arena);
     const struct chat_request *request = call_adapt(call);

@@ -29,6 +29,7 @@ enum {
     CHAT_TOOLS_MAX    = 128,
     CHAT_STOPS_MAX    = 16,
     CHAT_REPAIRS_MAX  = 10,       /* asks for one answer after the first */
+    CHAT_RUNS_MAX     = 5,        /* between the members that are ours (chat_member_is_ours()) */
     CHAT_ARENA_MAX    = 64 << 20, /* bytes */
 };
 
@@ -98,6 +99,10 @@ struct chat_request {
     json source;    /* the body as it came in `protocol`; JSON_INVALID: a job's, printed anew */
     json converted; /* an array that owns what the reader made anew, or JSON_INVALID */
     str bytes;      /* of `source`, as it was spelled; empty: nobody knows */
+    /* Of one that chat_scan_openai() has read (`run_count` > 0): the members that go on, in runs as
+     * they are spelled. Its messages and tools are there, and in `source` they are not. */
+    str runs[CHAT_RUNS_MAX];
+    uint32_t run_count;
     str model;
     struct chat_message *messages;
     uint32_t message_count;
@@ -154,6 +159,11 @@ struct chat_request {
 status chat_from_openai(json source, struct arena *arena, struct chat_request **ret_request,
                         struct error *reterr);
 
+/** The same of a body whose messages and tools were read already (chat_scan.h): of `rest`, the
+ * other members. */
+status chat_from_openai_rest(json rest, struct arena *arena, struct chat_request **ret_request,
+                             struct error *reterr);
+
 /**
  * Reads the arguments of the function `llm.chat`: model, system?, prompt or messages (OpenAI's
  * shape), json?, schema?, tools?, repair_attempts?, and OpenAI's sampling members. Statuses as
@@ -191,6 +201,10 @@ bool chat_may_call(const struct chat_request *request, str name);
 
 /** Says whether a member of a request is one that this model holds; the others are `extra`. */
 bool chat_member_is_known(str key);
+
+/** Says whether a member does not go on as it came: the model, what asks for a stream, and what is
+ * said to us alone. */
+bool chat_member_is_ours(str key);
 
 /** The members of the body as it came, as they are spelled, but for the model, which is `model`
  * (empty: none), and for those that ask for a stream, which the caller adds. */

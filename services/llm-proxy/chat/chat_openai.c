@@ -363,18 +363,30 @@ static status read_stream(struct chat_request *request, json source, struct erro
     return STATUS_OK;
 }
 
-status chat_from_openai(json source, struct arena *arena, struct chat_request **ret_request,
-                        struct error *reterr)
+static status read_openai(json source, bool has_messages, struct arena *arena,
+                          struct chat_request **ret_request, struct error *reterr)
 {
     struct chat_request *request = NULL;
     TRY(chat_request_new(source, arena, &request, reterr));
     TRY(read_common(request, source, reterr));
-    TRY(read_messages(request, json_get_text(source, "messages"), reterr));
+    if (has_messages) TRY(read_messages(request, json_get_text(source, "messages"), reterr));
     TRY(read_format(request, json_get_text(source, "response_format"), reterr));
     TRY(read_stream(request, source, reterr));
     request->source = source;
     *ret_request    = request;
     return STATUS_OK;
+}
+
+status chat_from_openai(json source, struct arena *arena, struct chat_request **ret_request,
+                        struct error *reterr)
+{
+    return read_openai(source, true, arena, ret_request, reterr);
+}
+
+status chat_from_openai_rest(json rest, struct arena *arena, struct chat_request **ret_request,
+                             struct error *reterr)
+{
+    return read_openai(rest, false, arena, ret_request, reterr);
 }
 
 /* `system` and `prompt` are messages before and after `messages`. */

@@ -399,21 +399,27 @@ static void print_extra(struct json_writer *w, json source)
     }
 }
 
+bool chat_member_is_ours(str key)
+{
+    static const char *const ours[] = {"model", "tutti", "stream", "stream_options"};
+    for (size_t i = 0; i < ARRAY_LEN(ours); i++) {
+        if (str_is(key, ours[i])) return true;
+    }
+    return false;
+}
+
 void chat_print_source(const struct chat_request *request, str model, struct json_writer *w)
 {
-    static const char *const skipped[] = {"model", "tutti", "stream", "stream_options"};
-    json source                        = request->source;
-    size_t cursor                      = 0;
-    str spelled                        = {};
-    bool is_spelled                    = request->bytes.len > 0;
+    json source     = request->source;
+    size_t cursor   = 0;
+    str spelled     = {};
+    bool is_spelled = request->bytes.len > 0;
+    bool is_scanned = request->run_count > 0;
     if (model.len > 0) json_put_text(w, "model", model);
-    for (size_t i = 0; i < json_count(source); i++) {
-        bool is_skipped = false;
-        is_spelled      = is_spelled && json_members_next(request->bytes, &cursor, &spelled);
-        for (size_t k = 0; k < ARRAY_LEN(skipped); k++) {
-            is_skipped = is_skipped || str_is(json_key_at(source, i), skipped[k]);
-        }
-        if (is_skipped) continue;
+    for (uint32_t i = 0; i < request->run_count; i++) json_write_members(w, request->runs[i]);
+    for (size_t i = 0; !is_scanned && i < json_count(source); i++) {
+        is_spelled = is_spelled && json_members_next(request->bytes, &cursor, &spelled);
+        if (chat_member_is_ours(json_key_at(source, i))) continue;
         json_member_str(w, json_key_at(source, i));
         if (is_spelled) {
             json_write_raw(w, spelled);

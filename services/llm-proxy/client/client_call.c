@@ -238,7 +238,7 @@ static int prepare(struct client_call *client, const Pb__LlmOpen *open, struct e
 {
     struct purse *purse       = &client->purse;
     Pb__ReserveBudgets *asked = &purse->asked;
-    llm_charge_fill(open, client->body, client->dialect == &dialect_openai_embeddings, asked);
+    llm_charge_fill(open, &client->estimate, asked);
     if (!llm_charge_labels(open, client->arena, asked)) {
         (void)fail(reterr, STATUS_INVALID_ARGUMENT,
                    "Tutti-Labels: at most %d of KEY=VALUE, with commas between them",
@@ -255,8 +255,7 @@ static int prepare(struct client_call *client, const Pb__LlmOpen *open, struct e
         (void)fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
         return 413;
     }
-    client->is_reported  = open->usage_reported;
-    client->cache_age_ms = cache_wish_age_ms(llm_open_header(open, "cache-control"), client->route);
+    client->is_reported = open->usage_reported;
     pb__model_price__init(&purse->price);
     bool is_priced    = catalog_dearest(pipeline_catalog(client->pipeline), client->route,
                                         &purse->price.input_picos, &purse->price.output_picos);

@@ -32,9 +32,10 @@ struct client_call {
     struct chat_request *request; /* of `arena`; what it points to is of the next three */
     /* A stream that has committed has none of these, unless it is checked; its request is stripped
      * then (chat.h). */
-    json body;           /* texts are views of it */
+    json body; /* texts are views of it; of one that is only scanned: what chat_scan.h says */
     struct arena *asked; /* messages, tools */
     char *spelling; /* owned: the body as it came, of which `request->bytes` is a view; or NULL */
+    struct token_estimate estimate; /* of the body */
     const struct llm_route *route;
     int64_t deadline_ms;
     int64_t created_us;
@@ -53,7 +54,8 @@ struct client_call {
     struct client_call *previous, *next; /* of the subscriber */
 };
 
-/* Reads the body and finds the route: the HTTP status that refuses it, or 200. */
+/* Reads the body and finds the route, and what may serve it: the HTTP status that refuses it, or
+ * 200. */
 int client_request_read(struct client_call *client, const Pb__LlmOpen *open, struct error *reterr);
 
 /* A call of a model has ended, or was refused: the answer goes out, or there is another ask. */

@@ -96,7 +96,7 @@ static void print_answer(const struct llm_outcome *outcome, const struct chat_re
     const struct answer_choice nobody  = {};
     const struct answer_choice *choice = answer->choice_count > 0 ? &answer->choices[0] : &nobody;
     struct json_writer w               = json_writer_init(out);
-    if (answer->protocol == PROTOCOL_ANTHROPIC && json_is(answer->whole, JSON_OBJECT)) {
+    if (answer_has_whole(answer, PROTOCOL_ANTHROPIC)) {
         answer_print_whole(answer, &w);
         return;
     }

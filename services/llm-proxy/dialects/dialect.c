@@ -20,13 +20,26 @@ static bool is_true(str text)
     return str_is(text, "true") || str_is(text, "1");
 }
 
+static void read_headers(const Pb__LlmOpen *open, struct chat_request *request)
+{
+    request->is_strict    = is_true(llm_open_header(open, "tutti-strict"));
+    request->is_validated = is_true(llm_open_header(open, "tutti-validate"));
+}
+
 status dialect_read(const struct dialect *dialect, const Pb__LlmOpen *open, json body,
                     struct arena *arena, struct chat_request **ret_request, struct error *reterr)
 {
     TRY(dialect->read(open, body, arena, ret_request, reterr));
-    (*ret_request)->is_strict    = is_true(llm_open_header(open, "tutti-strict"));
-    (*ret_request)->is_validated = is_true(llm_open_header(open, "tutti-validate"));
+    read_headers(open, *ret_request);
     return STATUS_OK;
+}
+
+bool dialect_scan(const struct dialect *dialect, const Pb__LlmOpen *open, str body,
+                  uint32_t values_max, struct arena *arena, struct chat_scanned *ret_scanned)
+{
+    if (!dialect->scan || !dialect->scan(body, values_max, arena, ret_scanned)) return false;
+    read_headers(open, ret_scanned->request);
+    return true;
 }
 
 void dialect_put_simulated(struct json_writer *w)

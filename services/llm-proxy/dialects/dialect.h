@@ -25,6 +25,7 @@
 #include "base/status.h"
 #include "llm-proxy/call/call.h"
 #include "llm-proxy/chat/chat.h"
+#include "llm-proxy/chat/chat_scan.h"
 #include "llm-proxy/stream/event.h"
 #include "llm.pb-c.h"
 #include "json/json.h"
@@ -61,6 +62,11 @@ struct dialect {
     status (*read)(const Pb__LlmOpen *open, json body, struct arena *arena,
                    struct chat_request **ret_request, struct error *reterr);
 
+    /** The same of a body that is not parsed, for an upstream of the same protocol (chat_scan.h).
+     * NULL: bodies are always parsed. */
+    bool (*scan)(str body, uint32_t values_max, struct arena *arena,
+                 struct chat_scanned *ret_scanned);
+
     /** The status that a failure has. NULL: that of llm_reply.h. */
     int (*http_of)(const struct llm_error *error);
 
@@ -92,6 +98,10 @@ extern const struct dialect dialect_gemini;
 /** `dialect->read` and what every dialect's requests say in our own headers. */
 status dialect_read(const struct dialect *dialect, const Pb__LlmOpen *open, json body,
                     struct arena *arena, struct chat_request **ret_request, struct error *reterr);
+
+/** `dialect->scan` likewise. False: the body is to be parsed. */
+bool dialect_scan(const struct dialect *dialect, const Pb__LlmOpen *open, str body,
+                  uint32_t values_max, struct arena *arena, struct chat_scanned *ret_scanned);
 
 /** The member "tutti": {"simulated": true}. */
 void dialect_put_simulated(struct json_writer *w);

@@ -101,7 +101,7 @@ static void print_answer(const struct llm_outcome *outcome, const struct chat_re
 {
     const struct answer *answer = outcome->answer;
     struct json_writer w        = json_writer_init(out);
-    if (answer->protocol == PROTOCOL_GEMINI && json_is(answer->whole, JSON_OBJECT)) {
+    if (answer_has_whole(answer, PROTOCOL_GEMINI)) {
         answer_print_whole(answer, &w);
         return;
     }

@@ -52,7 +52,7 @@ static void print_answer(const struct llm_outcome *outcome, const struct chat_re
 {
     const struct answer *answer = outcome->answer;
     struct json_writer w        = json_writer_init(out);
-    if (answer->protocol == PROTOCOL_OPENAI && json_is(answer->whole, JSON_OBJECT)) {
+    if (answer_has_whole(answer, PROTOCOL_OPENAI)) {
         answer_print_whole(answer, &w);
         return;
     }
@@ -118,6 +118,7 @@ const struct dialect dialect_openai_chat = {
     .name         = "openai",
     .protocol     = PROTOCOL_OPENAI,
     .read         = read_chat,
+    .scan         = chat_scan_openai,
     .print_answer = print_answer,
     .print_error  = openai_print_error,
     .stream_type  = "text/event-stream; charset=utf-8",

@@ -2,23 +2,19 @@
 
 #include "base/clock.h"
 #include "base/label.h"
-#include "workflow/token_estimate.h"
-#include "json/json_text.h"
-
 #include <string.h>
 
 enum { AGAIN_MS = 1'000, HTTP_PAYMENT_REQUIRED = 402 };
 
-void llm_charge_fill(const Pb__LlmOpen *open, json body, bool is_embedding,
+void llm_charge_fill(const Pb__LlmOpen *open, const struct token_estimate *estimate,
                      Pb__ReserveBudgets *ret_asked)
 {
-    const struct token_estimate estimate = token_estimate_of(body, is_embedding);
-    *ret_asked                           = (Pb__ReserveBudgets)PB__RESERVE_BUDGETS__INIT;
-    ret_asked->namespace_                = open->namespace_;
-    ret_asked->key                       = open->key_id;
-    ret_asked->input_tokens              = estimate.input;
-    ret_asked->output_tokens             = estimate.output;
-    ret_asked->deadline_us               = open->deadline_us;
+    *ret_asked               = (Pb__ReserveBudgets)PB__RESERVE_BUDGETS__INIT;
+    ret_asked->namespace_    = open->namespace_;
+    ret_asked->key           = open->key_id;
+    ret_asked->input_tokens  = estimate->input;
+    ret_asked->output_tokens = estimate->output;
+    ret_asked->deadline_us   = open->deadline_us;
 }
 
 /* --- labels ------------------------------------------------------------------------------------

@@ -8,12 +8,12 @@
 #include "llm-proxy/guard/guard.h"
 #include "llm-proxy/stream/event.h"
 #include "llm.pb-c.h"
-#include "json/json.h"
+#include "workflow/token_estimate.h"
 
 enum { LLM_CHARGE_LABELS_MAX = 16 };
 
 /** Everything but holder, call, labels, model and price. Texts are those of `open`, or static. */
-void llm_charge_fill(const Pb__LlmOpen *open, json body, bool is_embedding,
+void llm_charge_fill(const Pb__LlmOpen *open, const struct token_estimate *estimate,
                      Pb__ReserveBudgets *ret_asked);
 
 /** The value of a header, by its name in lower case; empty: there is none. A view. */

@@ -155,10 +155,11 @@ static void send_answer(json body, str spelled, llm_sink *sink, void *context)
     const struct llm_event chunk = {
         .kind = LLM_CHUNK, .protocol = PROTOCOL_OPENAI, .chunk = body, .spelled = spelled};
     int64_t created              = wire_count(body, "created");
+    bool is_dated                = created > 0 && created <= COMPATIBLE_CREATED_S_MAX;
     const struct llm_event start = {.kind       = LLM_START,
                                     .id         = wire_text(body, "id"),
                                     .model      = wire_text(body, "model"),
-                                    .created_us = created > 0 ? created * 1'000'000 : 0};
+                                    .created_us = is_dated ? created * 1'000'000 : 0};
     sink(&chunk, context);
     sink(&start, context);
     for (size_t i = 0; i < json_count(choices); i++) {
@@ -235,9 +236,11 @@ static void send_http_error(const struct http_result *result, json body, llm_sin
 static void decode(const struct http_result *result, llm_sink *sink, void *context)
 {
     if (upstream_send_failure(result, sink, context)) return;
+    bool is_answer = result->answer.http_status == 200;
+    if (is_answer && compatible_scan(result->body, sink, context)) return;
     CLEANUP(json_unrefp) json body = json_invalid();
     bool is_json                   = upstream_parse(result->body, &body);
-    if (result->answer.http_status != 200) {
+    if (!is_answer) {
         send_http_error(result, body, sink, context);
     } else if (is_json && json_is(json_get_text(body, "data"), JSON_ARRAY)) {
         send_embeddings(body, sink, context);

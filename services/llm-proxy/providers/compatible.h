@@ -4,6 +4,8 @@
 
 #include "llm-proxy/catalog/provider.h"
 
+#define COMPATIBLE_CREATED_S_MAX INT64_C(1'000'000'000'000) /* a later `created` says nothing */
+
 enum llm_finish compatible_finish(str reason);
 
 /** What a member `usage` says; false: it is no object. */
@@ -11,6 +13,10 @@ bool compatible_usage(json usage, struct llm_usage *ret_usage);
 
 /** Whether an `error` is of the kind that does not pass by waiting: the account is spent. */
 bool compatible_is_quota(json error);
+
+/** Sends a whole answer that is an ordinary one, without making values of it: its LLM_CHUNK has no
+ * `chunk`. False: it is to be parsed, and nothing was sent. */
+bool compatible_scan(str body, llm_sink *sink, void *context);
 
 extern const struct decoder_kind compatible_stream;
 

@@ -155,6 +155,12 @@ void answer_take(const struct llm_event *event, void *context)
     }
 }
 
+bool answer_has_whole(const struct answer *answer, enum llm_protocol protocol)
+{
+    bool is_there = answer->spelled.len > 0 || json_is(answer->whole, JSON_OBJECT);
+    return is_there && answer->protocol == protocol;
+}
+
 void answer_print_whole(const struct answer *answer, struct json_writer *w)
 {
     if (answer->spelled.len > 0) {

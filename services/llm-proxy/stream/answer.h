@@ -46,8 +46,10 @@ struct answer {
     struct buf error_text;
     enum llm_end end;
     enum llm_protocol protocol; /* of `whole` */
-    json whole;                 /* the answer as it came in one piece, or JSON_INVALID; owned */
-    struct buf spelled;         /* `whole` as it was written; empty: not known */
+    /* The answer as it came in one piece (owned; JSON_INVALID: it came in several, or only its
+     * spelling is known), and as it was spelled (empty: not known). */
+    json whole;
+    struct buf spelled;
     bool is_too_large;
 };
 
@@ -56,6 +58,9 @@ void answer_done(struct answer *answer);
 
 /** A sink: `context` is the answer. */
 void answer_take(const struct llm_event *event, void *context);
+
+/** Whether it came in one piece, in that protocol. */
+bool answer_has_whole(const struct answer *answer, enum llm_protocol protocol);
 
 /** `whole`, which there is, for a client of its protocol: as it came, where that is known. */
 void answer_print_whole(const struct answer *answer, struct json_writer *w);

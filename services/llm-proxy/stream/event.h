@@ -10,7 +10,8 @@
  * follows but `end`.
  *
  * A `chunk` goes before the events that were made of it: one event of the upstream's stream as it
- * came (`name`, `raw`, and `chunk` parsed), or the body of a whole answer. An encoder of the same
+ * came (`name`, `raw`, and `chunk` parsed), or the body of a whole answer (`spelled`, and `chunk`
+ * parsed, if it was). An encoder of the same
  * protocol hands chunks on, so that members nobody here knows survive, and needs the other events
  * for what it changes only; all others skip them. Upstreams that are simulated make none.
  */

@@ -1,5 +1,6 @@
 /* Answers of OpenAI-compatible upstreams as events, and what their failures mean. */
 #include "llm-proxy/catalog/provider.h"
+#include "llm-proxy/providers/compatible.h"
 #include "llm-proxy/stream/answer.h"
 
 #include "cmocka.h"
@@ -98,6 +99,57 @@ static void a_whole_answer(void **)
     assert_int_equal(answer.usage.cached_tokens, 2);
     assert_int_equal(answer.usage.reasoning_tokens, -1);
     answer_done(&answer);
+}
+
+/* Most answers are not made values of: what goes out is what came. */
+static void an_ordinary_answer_is_scanned(void **)
+{
+    static const char body[] = "{\"id\":\"c1\",\"created\":5,\"model\":\"gpt\",\"x\":1.0,"
+                               "\"choices\":[{\"index\":0,\"message\":{"
+                               "\"content\":\"a\\nb\",\"refusal\":null,\"tool_calls\":null},"
+                               "\"finish_reason\":\"length\"}],"
+                               "\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":3}}";
+    CLEANUP(buf_done) struct buf printed = buf_init(ANSWER_TEXT_MAX);
+    struct json_writer w                 = json_writer_init(&printed);
+    struct answer answer;
+    answer_init(&answer);
+    assert_true(compatible_scan(str_from(body), answer_take, &answer));
+    assert_int_equal(answer.end, END_COMPLETE);
+    assert_int_equal(answer.created_us, 5'000'000);
+    assert_string_equal(answer.choices[0].text.ptr, "a\nb");
+    assert_int_equal(answer.choices[0].finish, FINISH_LENGTH);
+    assert_int_equal(answer.usage.input_tokens, 7);
+    assert_int_equal(answer.usage.output_tokens, 3);
+    assert_true(answer_has_whole(&answer, PROTOCOL_OPENAI));
+    assert_false(answer_has_whole(&answer, PROTOCOL_GEMINI));
+    answer_print_whole(&answer, &w);
+    assert_string_equal(printed.ptr, body);
+    answer_done(&answer);
+}
+
+static void others_are_parsed(void **)
+{
+    static const char *const bodies[] = {
+        "{\"choices\":[]}",
+        "{\"choices\":[{\"message\":{\"content\":[]}}]}",
+        "{\"choices\":[{\"message\":{\"tool_calls\":[]}}]}",
+        "{\"choices\":[{\"index\":-1}]}",
+        "{\"choices\":[1]}",
+        "{\"choices\":[{}],\"data\":[]}",
+        "{\"choices\":[{}],\"created\":1.5}",
+        "{\"choices\":[{}],\"created\":9000000000000000}",
+        "{\"choices\":[{}],\"id\":1}",
+        "{\"choices\":[{}],\"id\":\"\\u0061\"}",
+        "{\"choices\":[{}],\"x\":1,\"x\":2}",
+        "{\"choices\":[{}]",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
+        struct answer answer;
+        answer_init(&answer);
+        if (compatible_scan(str_from(bodies[i]), answer_take, &answer)) fail_msg("%s", bodies[i]);
+        assert_int_equal(answer.end, END_CUT); /* nothing was said */
+        answer_done(&answer);
+    }
 }
 
 static void the_key_is_sent_and_marked(void **)
@@ -262,13 +314,15 @@ static void vectors_come_as_base64_or_as_numbers(void **)
 
 int main(void)
 {
-    struct CMUnitTest tests[ARRAY_LEN(failing) + 8];
+    struct CMUnitTest tests[ARRAY_LEN(failing) + 10];
     size_t count = 0;
     for (size_t i = 0; i < ARRAY_LEN(failing); i++) {
         tests[count++] = row_test(failing[i].name, fails_as, &failing[i]);
     }
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_transfer_that_fails);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_whole_answer);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(an_ordinary_answer_is_scanned);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(others_are_parsed);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(the_key_is_sent_and_marked);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(azure_has_addresses_of_its_own);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(what_a_flavor_passes_over_is_a_loss);
