@@ -3,9 +3,9 @@
  *
  * For who needs little of a document and hands the rest on as it is spelled. What is read is
  * checked as strictly as json_parse() does: what that refuses breaks the scan. The scan knows less:
- * a key with escapes and an object with more than JSON_SCAN_MEMBERS_MAX members break it, too. So a
- * scan that is whole says what json_parse() would have said, and one that is broken says nothing:
- * then json_parse() is asked, which knows the place and the reason as well.
+ * a key with escapes or beyond ASCII, and an object with more than JSON_SCAN_MEMBERS_MAX members,
+ * break it, too. So a scan that is whole says what json_parse() would have said, and one that is
+ * broken says nothing: then json_parse() is asked, which knows the place and the reason as well.
  *
  *     json_scan_init(&scan, text, values_max);
  *     json_scan_open(&scan, '{');

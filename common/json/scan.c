@@ -5,6 +5,8 @@
 
 enum { VALUES_MAX = 100'000, ESCAPE_LEN = 6 /* \uXXXX */, DIGITS_MAX = 18 /* of any int64 */ };
 
+#define HIGHS UINT64_C(0x8080808080808080) /* bits of bytes that are not ASCII */
+
 void json_scan_init(struct json_scan *scan, str text, uint32_t values_max)
 {
     /* The levels and keys are written before they are read. */
@@ -31,7 +33,7 @@ static void skip_blanks(struct json_scan *scan)
 }
 
 /* What stands next, behind blanks; '\0': the end, or a NUL, which nothing begins with. */
-static char next(struct json_scan *scan)
+static inline char next(struct json_scan *scan)
 {
     if (scan->at < scan->end && (unsigned char)*scan->at > ' ') return *scan->at;
     skip_blanks(scan);
@@ -110,16 +112,28 @@ static bool read_escape(struct json_scan *scan, size_t *ret_size, size_t *ret_pr
     }
 }
 
-/* The text whose first quote is at scan->at. */
-static void read_text(struct json_scan *scan, struct json_scan_text *text)
+/* Most texts have neither escapes nor bytes that are not ASCII. False: this one may have some. */
+static inline bool read_plain(struct json_scan *scan, str *ret_text)
 {
-    const uint64_t highs = 0x8080808080808080;
-    uint64_t high        = 0;
-    const char *from     = scan->at + 1;
-    size_t more          = 0; /* bytes that the text has less than it is spelled with */
-    size_t printed       = 2;
-    text->is_plain       = true;
-    scan->at             = from;
+    uint64_t high    = 0;
+    const char *from = scan->at + 1;
+    size_t len       = json_plain_len(from, scan->end, &high);
+    if (from + len == scan->end || from[len] != '"' || (high & HIGHS)) return false;
+    *ret_text = (str){.ptr = from, .len = len};
+    scan->at  = from + len + 1;
+    scan->printed += len + 2;
+    return true;
+}
+
+/* The text whose first quote is at scan->at. */
+static void read_any(struct json_scan *scan, struct json_scan_text *text)
+{
+    uint64_t high    = 0;
+    const char *from = scan->at + 1;
+    size_t more      = 0; /* bytes that the text has less than it is spelled with */
+    size_t printed   = 2;
+    text->is_plain   = true;
+    scan->at         = from;
     for (;;) {
         size_t len  = json_plain_len(scan->at, scan->end, &high);
         size_t size = 1;
@@ -139,13 +153,23 @@ static void read_text(struct json_scan *scan, struct json_scan_text *text)
     }
     text->raw   = (str){.ptr = from, .len = (size_t)(scan->at - from)};
     bool is_cut = scan->at == scan->end;
-    if (is_cut || ((high & highs) && utf8_valid_prefix(text->raw) != text->raw.len)) {
+    if (is_cut || ((high & HIGHS) && utf8_valid_prefix(text->raw) != text->raw.len)) {
         break_off(scan);
         return;
     }
     text->size = text->raw.len - more;
     scan->printed += printed;
     scan->at++;
+}
+
+static inline void read_text(struct json_scan *scan, struct json_scan_text *text)
+{
+    if (read_plain(scan, &text->raw)) {
+        text->size     = text->raw.len;
+        text->is_plain = true;
+    } else {
+        read_any(scan, text);
+    }
 }
 
 static void count_value(struct json_scan *scan)
@@ -186,7 +210,7 @@ void json_scan_open(struct json_scan *scan, char bracket)
 }
 
 /* To the next member or item; false: there is none. */
-static bool go_on(struct json_scan *scan, bool is_object)
+static inline bool go_on(struct json_scan *scan, bool is_object)
 {
     if (scan->is_broken) return false;
     ASSERT(scan->depth > 0);
@@ -213,13 +237,15 @@ static bool go_on(struct json_scan *scan, bool is_object)
 }
 
 /* Of its length and its first bytes: other marks, other keys. */
-static uint64_t mark_of(str key)
+static inline uint64_t mark_of(const struct json_scan *scan, str key)
 {
     uint64_t first = 0;
-    if (key.len >= sizeof first) {
+    if (scan->end - key.ptr >= (ptrdiff_t)sizeof first) {
         memcpy(&first, key.ptr, sizeof first);
+        first = le64toh(first); /* the first byte is the lowest */
+        if (key.len < sizeof first) first &= (UINT64_C(1) << 8 * key.len) - 1;
     } else {
-        json_copy_bytes((char *)&first, key.ptr, key.len);
+        for (size_t i = 0; i < key.len; i++) first |= (uint64_t)(unsigned char)key.ptr[i] << 8 * i;
     }
     return first ^ (uint64_t)key.len << 56;
 }
@@ -228,7 +254,7 @@ static uint64_t mark_of(str key)
 static bool keep_key(struct json_scan *scan, str key)
 {
     uint32_t first = scan->levels[scan->depth - 1].first_key;
-    uint64_t mark  = mark_of(key);
+    uint64_t mark  = mark_of(scan, key);
     if (scan->key_count == JSON_SCAN_KEYS_MAX) return false;
     if (scan->key_count - first == JSON_SCAN_MEMBERS_MAX) return false;
     for (uint32_t i = first; i < scan->key_count; i++) {
@@ -240,19 +266,14 @@ static bool keep_key(struct json_scan *scan, str key)
 
 bool json_scan_member(struct json_scan *scan, str *ret_key)
 {
-    struct json_scan_text key = {};
+    str key = {};
     if (!go_on(scan, true)) return false;
-    if (next(scan) == '"') {
-        read_text(scan, &key);
-    } else {
-        break_off(scan);
-    }
-    bool is_fine = !scan->is_broken && key.is_plain && next(scan) == ':' && keep_key(scan, key.raw);
-    if (!is_fine) {
+    bool is_fine = next(scan) == '"' && read_plain(scan, &key) && next(scan) == ':';
+    if (!is_fine || !keep_key(scan, key)) {
         break_off(scan);
         return false;
     }
-    *ret_key = key.raw;
+    *ret_key = key;
     scan->at++;
     scan->printed++;
     (void)next(scan);
@@ -310,8 +331,8 @@ static void skip_number(struct json_scan *scan)
 /* Reads a value, or enters it. */
 static void skip_one(struct json_scan *scan)
 {
-    struct json_scan_text text;
-    char c = next(scan);
+    struct json_scan_text text = {};
+    char c                     = next(scan);
     if (c == '{' || c == '[') {
         json_scan_open(scan, c);
         return;

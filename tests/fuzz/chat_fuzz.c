@@ -89,10 +89,10 @@ static void scan(str text, struct arena *arena)
     struct chat_request *parsed     = NULL;
     CLEANUP(json_unrefp) json value = json_invalid();
     if (!chat_scan_openai(text, 0, arena, &scanned)) return;
-    CLEANUP(json_unrefp) json rest = scanned.rest;
     ASSERT(json_parse(text, NULL, &value, NULL, NULL) == STATUS_OK);
     ASSERT(chat_from_openai(value, arena, &parsed, NULL) == STATUS_OK);
     check_same(&scanned, parsed, value);
+    json_unref(scanned.rest);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -104,12 +104,12 @@ static void is_read(void **state)
     bool is_scanned = chat_scan_openai(str_from(row->text), 0, arena, &scanned);
     assert_int_equal(is_scanned, row->sent != NULL);
     if (!is_scanned) return;
-    CLEANUP(json_unrefp) json rest = scanned.rest;
     assert_int_equal(json_parse(str_from(row->text), NULL, &body, NULL, NULL), STATUS_OK);
     assert_int_equal(chat_from_openai(body, arena, &parsed, NULL), STATUS_OK);
     compare(&scanned, body, parsed);
     assert_true(chat_print_openai(scanned.request, str_from("up"), FLAVOR_COMPATIBLE, NULL, &sent));
     assert_string_equal(sent.ptr, row->sent);
+    json_unref(scanned.rest);
 }
 
 int main(void)
