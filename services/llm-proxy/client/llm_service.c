@@ -35,11 +35,14 @@ struct llm_service {
 
 static void on_sweep(void *context);
 
-/* What calls have used whose ends nobody pulls. */
+/* What calls have used whose ends nobody pulls. Then the answers of the turn leave with one wake;
+ * those of the next are held again, which this thread begins by waiting, with nothing to be held. */
 static void on_turn_end(void *context)
 {
     struct llm_service *service = context;
     usage_journal_write(service->calls.journal);
+    rpc_replies_release();
+    rpc_replies_hold();
 }
 
 struct llm_service *llm_service_new(const struct llm_service_options *options)
