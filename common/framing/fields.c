@@ -4,12 +4,6 @@
 
 enum { CONTENT_LENGTH_DIGITS_MAX = 15 };
 
-bool is_token_char(char c)
-{
-    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')) return true;
-    return c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL;
-}
-
 bool is_text_char(char c)
 {
     return c == '\t' || ((unsigned char)c >= ' ' && c != 0x7F);
@@ -20,7 +14,7 @@ static char lower(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
-bool str_is_nocase(str a, const char *b)
+bool str_is_nocase_all(str a, const char *b)
 {
     size_t i = 0;
     while (i < a.len && b[i] != '\0' && lower(a.ptr[i]) == lower(b[i])) i++;

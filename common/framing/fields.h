@@ -16,14 +16,25 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** RFC 9110, section 5.6.2. */
-bool is_token_char(char c);
+/** Letters, digits and !#$%&'*+-.^_`|~ (RFC 9110, section 5.6.2): asked for each byte of a name. */
+static inline bool is_token_char(char c)
+{
+    static const uint64_t bits[2] = {0x03ff6cfa00000000, 0x57ffffffc7fffffe};
+    unsigned char byte            = (unsigned char)c;
+    return byte < 128 && (bits[byte / 64] >> byte % 64 & 1);
+}
 
 /** What a value may hold: no control character but the tab. */
 bool is_text_char(char c);
 
-/** Compares without case. */
-bool str_is_nocase(str a, const char *b);
+/** Compares without case: most names differ in their first letter already. */
+bool str_is_nocase_all(str a, const char *b);
+static inline bool str_is_nocase(str a, const char *b)
+{
+    const int case_bit = 'a' - 'A';
+    if (a.len > 0 && ((a.ptr[0] ^ b[0]) & ~case_bit) != 0) return false;
+    return str_is_nocase_all(a, b);
+}
 
 /** Says whether the comma-separated list `value` holds `token` (any case). */
 bool fields_list_has(str value, const char *token);

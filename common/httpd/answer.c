@@ -73,6 +73,23 @@ static bool is_clean(str value)
     return true;
 }
 
+static bool put_field(struct buf *buf, const struct httpd_field *field)
+{
+    size_t size = field->name.len + field->value.len + sizeof ": \r\n" - 1;
+    char *at    = buf_reserve(buf, size);
+    if (!at) return false;
+    memcpy(at, field->name.ptr, field->name.len);
+    at += field->name.len;
+    *at++ = ':';
+    *at++ = ' ';
+    if (field->value.len > 0) memcpy(at, field->value.ptr, field->value.len);
+    at += field->value.len;
+    *at++ = '\r';
+    *at   = '\n';
+    buf_commit(buf, size);
+    return true;
+}
+
 static bool put_fields(struct buf *buf, const struct httpd_response *response)
 {
     for (size_t i = 0; i < response->field_count; i++) {
@@ -82,11 +99,7 @@ static bool put_fields(struct buf *buf, const struct httpd_response *response)
             ASSERT(is_token_char(field->name.ptr[at]));
         }
         ASSERT(!is_own_field(field->name));
-        if (!is_clean(field->value)) return false;
-        (void)buf_put_str(buf, field->name);
-        (void)buf_put_text(buf, ": ");
-        (void)buf_put_str(buf, field->value);
-        (void)buf_put_text(buf, "\r\n");
+        if (!is_clean(field->value) || !put_field(buf, field)) return false;
     }
     return !buf->is_full;
 }

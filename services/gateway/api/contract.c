@@ -32,6 +32,7 @@ struct contract {
     struct yaml_document *document;
     json root; /* a view of the document */
     struct route routes[CONTRACT_ROUTES_MAX];
+    uint64_t leads[CONTRACT_ROUTES_MAX]; /* of their first segments: see lead_of() */
     uint32_t count;
     struct schema *schemas[CONTRACT_ROUTES_MAX * 2]; /* of bodies and of parameters of paths */
     uint32_t schema_count;
@@ -313,6 +314,27 @@ static status check_handlers(const struct contract *contract, const char *const 
     return STATUS_OK;
 }
 
+/* Tells most paths apart: a hash of two segments, never 0. */
+static uint64_t lead_of(const str *segments)
+{
+    uint64_t hash = 0xcbf29ce484222325; /* FNV-1a */
+    for (int i = 0; i < 2; i++) {
+        for (size_t at = 0; at < segments[i].len; at++) {
+            hash = (hash ^ (unsigned char)segments[i].ptr[at]) * 0x100000001b3;
+        }
+        hash = (hash ^ '/') * 0x100000001b3;
+    }
+    return hash | 1;
+}
+
+/* 0: it is not known by its first segments. */
+static uint64_t lead_of_route(const struct route *route)
+{
+    bool is_known =
+        route->segment_count >= 2 && !is_param(route->segments[0]) && !is_param(route->segments[1]);
+    return is_known ? lead_of(route->segments) : 0;
+}
+
 status contract_load(const char *const *operations, struct contract **ret_contract,
                      struct error *reterr)
 {
@@ -327,6 +349,9 @@ status contract_load(const char *const *operations, struct contract **ret_contra
     contract->root = yaml_root(contract->document);
     TRY(read_routes(contract, operations, reterr));
     TRY(check_handlers(contract, operations, reterr));
+    for (uint32_t i = 0; i < contract->count; i++) {
+        contract->leads[i] = lead_of_route(&contract->routes[i]);
+    }
     if (!json_print(contract->root, JSON_COMPACT, &contract->text)) {
         return fail(reterr, STATUS_INTERNAL, "openapi.yaml: over %d bytes", CONTRACT_JSON_MAX);
     }
@@ -391,7 +416,9 @@ struct route_match contract_match(const struct contract *contract, enum method m
     uint32_t count           = split_request(path, segments);
     struct route_match match = {};
     uint32_t best            = 0;
+    uint64_t lead            = count >= 2 ? lead_of(segments) : 0;
     for (uint32_t i = 0; count > 0 && i < contract->count; i++) {
+        if (contract->leads[i] != 0 && contract->leads[i] != lead) continue;
         const struct route *route = &contract->routes[i];
         uint32_t score            = fit(route, segments, count);
         if (score == 0 || score < best) continue;

@@ -19,9 +19,10 @@ enum {
 struct replica {
     struct llm_pull *pull;
     uint16_t index;
-    struct map *calls;         /* number (8 bytes) -> struct llm_incoming */
-    struct llm_incoming *held; /* streams that have something unsent */
-    atomic_size_t open;        /* how many: for llm_pull_choose() on other loops */
+    struct map *calls;           /* number (8 bytes) -> struct llm_incoming */
+    struct llm_incoming *recent; /* of the last item: the next is often of the same call; or NULL */
+    struct llm_incoming *held;   /* streams that have something unsent */
+    atomic_size_t open;          /* how many: for llm_pull_choose() on other loops */
     uint64_t last_reply;
     int64_t swept_ms;
     bool is_running;
@@ -87,6 +88,7 @@ static void unhold(struct llm_incoming *incoming)
 static void incoming_free(struct llm_incoming *incoming)
 {
     unhold(incoming);
+    if (incoming->replica->recent == incoming) incoming->replica->recent = NULL;
     if (incoming->tap) incoming->tap->incoming = NULL;
     (void)map_remove(incoming->replica->calls, key_of(&incoming->number));
     atomic_fetch_sub(&incoming->replica->open, 1);
@@ -211,7 +213,10 @@ static void on_forget(struct api_waiter *head)
 
 static struct llm_incoming *incoming_of(struct replica *replica, uint64_t number)
 {
-    struct llm_incoming *incoming = map_get(replica->calls, key_of(&number));
+    struct llm_incoming *incoming = replica->recent;
+    if (incoming && incoming->number == number) return incoming;
+    incoming        = map_get(replica->calls, key_of(&number));
+    replica->recent = incoming;
     if (incoming) return incoming;
     incoming  = mem_new(1, sizeof *incoming);
     *incoming = (struct llm_incoming){.head     = {.forget = on_forget, .resume = on_resume},
@@ -224,6 +229,7 @@ static struct llm_incoming *incoming_of(struct replica *replica, uint64_t number
         return NULL;
     }
     atomic_fetch_add(&replica->open, 1);
+    replica->recent = incoming;
     return incoming;
 }
 
