@@ -35,8 +35,8 @@ struct llm_service {
 
 static void on_sweep(void *context);
 
-/* What calls have used whose ends nobody pulls. Then the answers of the turn leave with one wake;
- * those of the next are held again, which this thread begins by waiting, with nothing to be held. */
+/* What calls have used whose ends nobody pulls. Then the answers of the turn leave with one wake,
+ * and those of the next are held: it begins with waiting, when there are none yet. */
 static void on_turn_end(void *context)
 {
     struct llm_service *service = context;
