@@ -7,8 +7,9 @@
 #include "json/json_pointer.h"
 
 #include <string.h>
+#include <strings.h>
 
-enum { ID_SHOWN_MAX = 100 /* bytes */ };
+enum { ID_SHOWN_MAX = 100 /* bytes */, WORD_MIN = 3 /* letters */ };
 
 static const char *const methods[] = {"get",   "head",   "post",    "put",
                                       "patch", "delete", "options", "trace"};
@@ -120,23 +121,111 @@ str openapi_text(json map, const char *name)
     return json_is(value, JSON_TEXT) ? json_str(value) : (str){.ptr = ""};
 }
 
-status openapi_find(const struct openapi_library *library, str id,
-                    struct openapi_operation *ret_operation, struct error *reterr)
+/* Of the documents that are not there, the one that has the operation most likely. */
+struct guess {
+    str id;
+    struct buf url;
+    size_t likeness;
+};
+
+static void guess_done(struct guess *guess)
+{
+    buf_done(&guess->url);
+}
+
+static bool is_upper(char c)
+{
+    return c >= 'A' && c <= 'Z';
+}
+
+static bool is_letter(char c)
+{
+    return is_upper(c) || (c >= 'a' && c <= 'z');
+}
+
+/* Whatever their case is. */
+static bool has_word(str text, str word)
+{
+    for (size_t i = 0; i + word.len <= text.len; i++) {
+        if (strncasecmp(text.ptr + i, word.ptr, word.len) == 0) return true;
+    }
+    return false;
+}
+
+/* The next word of "listPet_owners"; empty at the end. */
+static str next_word(str text, size_t *at)
+{
+    while (*at < text.len && !is_letter(text.ptr[*at])) ++*at;
+    size_t from = *at;
+    while (*at < text.len && is_letter(text.ptr[*at]) &&
+           (*at == from || !is_upper(text.ptr[*at]) || is_upper(text.ptr[*at - 1]))) {
+        ++*at;
+    }
+    return str_slice(text, from, *at);
+}
+
+/* How many letters of the operation's words are in a path or an address: names of operations are
+ * made of those of their paths. Only the order in which documents are looked through hangs on it.
+ */
+static size_t likeness_of(str id, str path, str url)
+{
+    size_t sum = 0;
+    size_t at  = 0;
+    for (str word = next_word(id, &at); word.len > 0; word = next_word(id, &at)) {
+        bool is_plural = word.len > WORD_MIN && word.ptr[word.len - 1] == 's';
+        if (is_plural) word.len--;
+        bool is_there = word.len >= WORD_MIN && (has_word(path, word) || has_word(url, word));
+        if (is_there) sum += word.len;
+    }
+    return sum;
+}
+
+/* What is behind a reference of the path, or a guess more. */
+static json look_into(const struct openapi_library *library, json node, str path,
+                      struct guess *guess)
+{
+    struct openapi_library asking        = *library;
+    CLEANUP(buf_done) struct buf missing = buf_init(HTTP_URL_MAX);
+    if (library->wanted) asking.wanted = &missing;
+    json found = openapi_follow(&asking, node);
+    if (missing.len == 0) return found;
+    size_t likeness = likeness_of(guess->id, path, buf_str(&missing));
+    if (guess->url.len > 0 && likeness <= guess->likeness) return found;
+    buf_clear(&guess->url);
+    (void)buf_put_str(&guess->url, buf_str(&missing));
+    guess->likeness = likeness;
+    return found;
+}
+
+static bool find(const struct openapi_library *library, struct guess *guess,
+                 struct openapi_operation *ret_operation)
 {
     json paths = json_get_text(library->root, "paths");
     for (size_t i = 0; json_is(paths, JSON_OBJECT) && i < json_count(paths); i++) {
-        str path  = json_key_at(paths, i);
-        json item = openapi_follow(library, json_value_at(paths, i));
+        str path = json_key_at(paths, i);
         if (path.len == 0 || path.ptr[0] != '/') continue;
+        json item = look_into(library, json_value_at(paths, i), path, guess);
         for (size_t k = 0; k < ARRAY_LEN(methods); k++) {
-            json self      = openapi_follow_member(library, item, methods[k]);
+            json self      = look_into(library, json_get_text(item, methods[k]), path, guess);
             *ret_operation = (struct openapi_operation){
                 .method = methods[k], .path = path, .item = item, .self = self};
             bool is_it = json_is(self, JSON_OBJECT) &&
                          json_is(json_get_text(self, "operationId"), JSON_TEXT) &&
-                         str_equal(openapi_text(self, "operationId"), id);
-            if (is_it) return STATUS_OK;
+                         str_equal(openapi_text(self, "operationId"), guess->id);
+            if (is_it) return true;
         }
+    }
+    return false;
+}
+
+status openapi_find(const struct openapi_library *library, str id,
+                    struct openapi_operation *ret_operation, struct error *reterr)
+{
+    CLEANUP(guess_done) struct guess guess = {.id = id, .url = buf_init(HTTP_URL_MAX)};
+    if (find(library, &guess, ret_operation)) return STATUS_OK;
+    if (library->wanted && library->wanted->len == 0 && guess.url.len > 0) {
+        (void)buf_put_str(library->wanted, buf_str(&guess.url));
+        if (library->is_search) *library->is_search = true;
     }
     return fail(reterr, STATUS_NOT_FOUND, "the description has no operation `%.*s`",
                 (int)(id.len < ID_SHOWN_MAX ? id.len : ID_SHOWN_MAX), id.ptr);

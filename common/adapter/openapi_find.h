@@ -30,8 +30,9 @@ struct openapi_library {
     size_t part_count;
     struct buf *wanted; /* gets the URL of the first document that is none of them, and would have
                          * to be fetched; NULL: nobody asks */
-    size_t *followed;   /* counts references: above OPENAPI_FOLLOWED_MAX none is followed any more;
-                         * NULL: no limit */
+    bool *is_search;  /* set if that document is one of those that the operation may be in; NULL */
+    size_t *followed; /* counts references: above OPENAPI_FOLLOWED_MAX none is followed any more;
+                       * NULL: no limit */
 };
 
 /** A document from `url` as a part: its references are absolute. `*values` counts its texts,
@@ -59,7 +60,8 @@ json openapi_member(json root, json map, const char *name);
 /** A text of a map; empty if there is none. */
 str openapi_text(json map, const char *name);
 
-/** The operation of that operationId. NOT_FOUND. */
+/** The operation of that operationId. NOT_FOUND: what is there has it not. If paths lead into
+ * documents that are not there, the one whose name is most like the operation's is wanted. */
 status openapi_find(const struct openapi_library *library, str id,
                     struct openapi_operation *ret_operation, struct error *reterr);
 

@@ -347,6 +347,7 @@ static struct openapi_library library_of(const struct openapi_call *call, size_t
                                     .parts      = call->parts,
                                     .part_count = call->part_count,
                                     .wanted     = call->wanted,
+                                    .is_search  = call->is_search,
                                     .followed   = followed};
 }
 

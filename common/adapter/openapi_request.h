@@ -30,9 +30,10 @@ struct openapi_call {
     str document_url; /* where the description came from: servers may be relative to it */
     str operation_id;
     json parameters;                  /* a map; JSON_INVALID, null: none */
-    const struct openapi_part *parts; /* openapi_find.h, as the next two */
+    const struct openapi_part *parts; /* openapi_find.h, as the next three */
     size_t part_count;
     struct buf *wanted;
+    bool *is_search;
 };
 
 /**

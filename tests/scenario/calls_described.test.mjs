@@ -34,9 +34,14 @@ paths:
 // A description in parts: relative to where each of them is, one over a redirect.
 const SPLIT = { openapi: '3.0.3', servers: [{ url: '/v3' }], paths: { '/a/{id}': { $ref: 'paths/a.yaml' }, '/b': { $ref: './none.json' }, '/c': { $ref: 'loop.json#/c' }, '/far': { $ref: 'http://192.0.2.1/far.json' } } };
 const PART = `get: { operationId: a, parameters: [ { $ref: '../moved.json#/id' }, { $ref: '../moved.json#/list/1' } ] }
-put: { operationId: many, parameters: [ { $ref: '../chain/0' } ] }
+put: { operationId: many, parameters: [ { $ref: '../chain/0' }, { $ref: '../chain/100' } ] }
 `;
 const COMMON = { id: { name: 'id', in: 'path', required: true }, list: [1, { $ref: 'query.json' }] };
+
+// One in many parts: a file for each path, and nothing but their names says which has what.
+const MANY = 45;
+const many = { openapi: '3.0.3', servers: [{ url: '/v3' }], paths: Object.fromEntries(Array.from({ length: MANY }, (_, i) => [`/kind${i}/{id}`, { $ref: `paths/${i === MANY - 1 ? 'parrots' : `kind${i}`}.json` }])) };
+const partOf = (name) => ({ get: { operationId: name === 'parrots' ? 'listParrots' : `${name}x`, parameters: [{ name: 'id', in: 'path', required: true }] } });
 
 const upstream = await Upstream.start(({ method, path, query, headers, body }) => {
   if (path === '/pets.json') return headers.authorization === 'Bearer reader' ? { body: PETS } : { status: 401 };
@@ -49,6 +54,8 @@ const upstream = await Upstream.start(({ method, path, query, headers, body }) =
   if (path === '/split/loop.json') return { body: { c: { $ref: '#/c' } } };
   if (path.startsWith('/split/chain/')) return { body: { $ref: String(Number(path.slice(13)) + 1) } };
   if (path.startsWith('/split/')) return { status: 404 };
+  if (path === '/many/all.json') return { body: many };
+  if (path.startsWith('/many/paths/')) return { body: partOf(path.slice(12, -5)) };
   if (path === '/old.yaml') return { status: 302, headers: { location: '/shop.yaml' } };
   if (path === '/shop.yaml') return { headers: { 'content-type': 'application/yaml' }, text: SHOP };
   if (path === '/broken.json') return { text: '{ "openapi": ' };
@@ -79,6 +86,9 @@ do:
   - form: { call: http, with: { method: post, endpoint: '${upstream.url}/form', headers: { content-type: multipart/form-data }, body: { photo: { file: '\${ $workflow.input.file }' } } } }
 ${fails('noFile', `${pets}, operationId: addPhoto, parameters: { photo: { file: 01HZZZZZZZZZZZZZZZZZZZZZZZ } }`)}
   - parts: ${call(`${split}, operationId: a, parameters: { id: 7, q: [1, 2] }`)}
+  - named: ${call(`document: { endpoint: '${upstream.url}/many/all.json' }, operationId: listParrots, parameters: { id: 7 }`)}
+  - late: ${call(`document: { endpoint: '${upstream.url}/many/all.json' }, operationId: kind${MANY - 2}x, parameters: { id: 7 }`)}
+${fails('nowhere', `document: { endpoint: '${upstream.url}/many/all.json' }, operationId: none, parameters: { id: 7 }`)}
 ${fails('chain', `${split}, operationId: many, parameters: { id: 7 }`)}
 ${fails('absent', `${split}, operationId: b`)}
 ${fails('still', `${pets}, operationId: moved`)}
@@ -117,6 +127,10 @@ scenario('operations of descriptions', { needs: ['scheduler', 'gateway', 'tool-a
 
   assert.deepEqual([output.parts.path, output.parts.query], ['/v3/a/7', 'q=1&q=2']);
   for (const part of ['all.json', 'paths/a.yaml', 'moved.json', 'deep/query.json']) assert.equal(upstream.count(`/split/${part}`), 1, part);
+  assert.deepEqual([output.named.path, output.late.path], [`/v3/kind${MANY - 1}/7`, `/v3/kind${MANY - 2}/7`]);
+  const [first, ...others] = upstream.requests.map(({ path }) => path).filter((path) => path.startsWith('/many/paths/'));
+  assert.deepEqual([first, others.length, upstream.count('/many/all.json')], ['/many/paths/parrots.json', MANY - 1, 1], 'the one of its name comes first, and each once');
+  assert.match(output.nowhere.detail, /no operation `none`/);
   assert.match(output.chain.detail, /its operation needs more than 32 other documents/);
   assert.match(output.absent.detail, /\/document: a document that it refers to: HTTP 404 from http:\/\/127/);
 

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "http/url.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 struct api_library {
@@ -11,11 +12,14 @@ struct api_library {
     json arguments; /* owned */
     api_library_fn *done;
     void *context;
-    json description;                                 /* owned; JSON_INVALID: not there yet */
-    char *url;                                        /* where it came from; owned */
-    struct openapi_part parts[API_LIBRARY_PARTS_MAX]; /* owned, with their URLs */
+    json description; /* owned; JSON_INVALID: not there yet */
+    char *url;        /* where it came from; owned */
+    struct openapi_part parts[API_LIBRARY_SEARCHED_MAX + API_LIBRARY_PARTS_MAX]; /* owned, with
+                                                                                  * their URLs */
     size_t part_count, values;
+    size_t searched;                /* of them, for the operation */
     struct buf wanted;              /* the document that is asked for */
+    bool is_search;                 /* for the operation */
     struct api_document_wait *wait; /* NULL: none */
     bool is_gathering, has_failed;
     status code;
@@ -53,7 +57,8 @@ void api_library_freep(struct api_library **ref)
 
 /* --- requests --------------------------------------------------------------------------------- */
 
-static status make(const struct api_library *library, json arguments, struct buf *wanted,
+/* `asking` gets what is missed; NULL: nobody asks. */
+static status make(const struct api_library *library, json arguments, struct api_library *asking,
                    json *ret_request, struct error *reterr)
 {
     json id                        = json_get_text(arguments, "operationId");
@@ -64,7 +69,8 @@ static status make(const struct api_library *library, json arguments, struct buf
                                       .parameters = json_get_text(arguments, "parameters"),
                                       .parts      = library->parts,
                                       .part_count = library->part_count,
-                                      .wanted     = wanted};
+                                      .wanted     = asking ? &asking->wanted : NULL,
+                                      .is_search  = asking ? &asking->is_search : NULL};
     return openapi_request_new(&call, ret_request, reterr);
 }
 
@@ -79,7 +85,8 @@ static void look(struct api_library *library)
 {
     CLEANUP(json_unrefp) json request = json_invalid();
     buf_clear(&library->wanted);
-    (void)!make(library, library->arguments, &library->wanted, &request, NULL);
+    library->is_search = false;
+    (void)!make(library, library->arguments, library, &request, NULL);
 }
 
 /* --- documents -------------------------------------------------------------------------------- */
@@ -96,6 +103,7 @@ static void keep_part(struct api_library *library, json document, str url)
     part->url.ptr             = mem_dup(library->wanted.ptr, library->wanted.len);
     part->url.len             = library->wanted.len;
     part->root                = openapi_part_new(document, url, &library->values);
+    library->searched += library->is_search;
     if (library->values <= API_LIBRARY_VALUES_MAX) return;
     fail_with(library, STATUS_RESOURCE_EXHAUSTED, "it is too large",
               ", with the documents that it refers to");
@@ -149,6 +157,24 @@ static void ask(struct api_library *library)
     if (wait) library->wait = wait; /* else it was there, or cannot be had */
 }
 
+/* For one more; else it has failed. */
+static bool has_room(struct api_library *library)
+{
+    static_assert((int)API_LIBRARY_PARTS_MAX == 32 && (int)API_LIBRARY_SEARCHED_MAX == 128);
+    size_t needed = library->part_count - library->searched;
+    if (library->is_search && library->searched == API_LIBRARY_SEARCHED_MAX) {
+        fail_with(library, STATUS_RESOURCE_EXHAUSTED, "its operation is in none of ",
+                  "the first 128 documents that its paths refer to");
+        return false;
+    }
+    if (!library->is_search && needed == API_LIBRARY_PARTS_MAX) {
+        fail_with(library, STATUS_RESOURCE_EXHAUSTED, "its operation needs more than ",
+                  "32 other documents");
+        return false;
+    }
+    return true;
+}
+
 static void go_on(struct api_library *library)
 {
     bool is_complete      = false;
@@ -158,12 +184,7 @@ static void go_on(struct api_library *library)
         if (!is_first) look(library);
         is_complete = !is_first && library->wanted.len == 0;
         if (is_complete) break;
-        if (library->part_count == API_LIBRARY_PARTS_MAX) {
-            fail_with(library, STATUS_RESOURCE_EXHAUSTED, "its operation needs more than ",
-                      "32 other documents");
-        } else {
-            ask(library);
-        }
+        if (has_room(library)) ask(library);
     }
     library->is_gathering = false;
     if (library->wait) return;

@@ -4,8 +4,11 @@
  *
  * Which they are shows when the request is made: as long as a reference leads to a document that is
  * not there it is fetched, as descriptions are (api_documents.h), relative to where it is referred
- * to. Credentials of the description go to its origin alone. At most API_LIBRARY_PARTS_MAX
- * documents of API_LIBRARY_VALUES_MAX values together.
+ * to. Credentials of the description go to its origin alone.
+ *
+ * If the paths themselves lead into other documents, these are looked through until one has the
+ * operation, first those whose names are like its own: at most API_LIBRARY_SEARCHED_MAX. It may
+ * refer to API_LIBRARY_PARTS_MAX more. All of them have API_LIBRARY_VALUES_MAX values at most.
  *
  * Threads: belongs to the loop of the documents.
  */
@@ -15,8 +18,9 @@
 #include "tool-adapter/http/api_documents.h"
 
 enum {
-    API_LIBRARY_PARTS_MAX  = 32, /* besides the description */
-    API_LIBRARY_VALUES_MAX = 2'000'000,
+    API_LIBRARY_PARTS_MAX    = 32, /* besides the description */
+    API_LIBRARY_SEARCHED_MAX = 128,
+    API_LIBRARY_VALUES_MAX   = 2'000'000,
 };
 
 struct api_library;

@@ -212,6 +212,46 @@ static void other_documents_are_followed(void **)
     for (size_t i = 0; i < ARRAY_LEN(files); i++) json_unref(parts[i].root);
 }
 
+/* Of 40 documents the one is wanted whose name is like the operation's; then the first of the
+ * others. */
+static void documents_are_looked_through_by_their_names(void **)
+{
+    static const struct {
+        const char *operation, *wanted;
+    } names[] = {
+        {"listPets", "https://docs.test/v1/p7.json"},        /* the path is /pets */
+        {"get_price", "https://docs.test/v1/prices.json"},   /* the document */
+        {"priceOfPets", "https://docs.test/v1/prices.json"}, /* more of it */
+        {"x", "https://docs.test/v1/p0.json"},
+    };
+    CLEANUP(json_unrefp)
+    json document = parse("{'openapi':'3.0.3','servers':[{'url':'https://a.test'}]}");
+    json paths    = json_object_new(40);
+    for (int i = 0; i < 40; i++) {
+        char path[32];
+        char reference[32];
+        json item = json_object_new(1);
+        (void)snprintf(path, sizeof path, "/q%d", i);
+        (void)snprintf(reference, sizeof reference, "p%d.json", i);
+        json_object_put_text(&item, "$ref", json_text_from(i == 30 ? "prices.json" : reference));
+        json_object_put_text(&paths, i == 7 ? "/pets" : path, item);
+    }
+    json_object_put_text(&document, "paths", paths);
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        CLEANUP(buf_done) struct buf wanted = buf_init(TEXT_MAX);
+        CLEANUP(json_unrefp) json request   = json_invalid();
+        bool is_search                      = false;
+        const struct openapi_call call      = {.description  = document,
+                                               .document_url = str_from(DOCUMENT_URL),
+                                               .operation_id = str_from(names[i].operation),
+                                               .wanted       = &wanted,
+                                               .is_search    = &is_search};
+        assert_int_equal(openapi_request_new(&call, &request, NULL), STATUS_NOT_FOUND);
+        assert_string_equal(wanted.ptr, names[i].wanted);
+        assert_true(is_search);
+    }
+}
+
 /* A description of nothing but references is a stranger's, and the loop is not its own. */
 static void references_without_end_are_refused(void **)
 {
@@ -258,7 +298,8 @@ static void what_cannot_be_fetched_is_not_wanted(void **)
 
 int main(void)
 {
-    struct CMUnitTest tests[ARRAY_LEN(rows) + 3] = {
+    struct CMUnitTest tests[ARRAY_LEN(rows) + 4] = {
+        [ARRAY_LEN(rows) + 3] = cmocka_unit_test(documents_are_looked_through_by_their_names),
         [ARRAY_LEN(rows) + 2] = cmocka_unit_test(references_without_end_are_refused),
         [ARRAY_LEN(rows)]     = cmocka_unit_test(other_documents_are_followed),
         [ARRAY_LEN(rows) + 1] = cmocka_unit_test(what_cannot_be_fetched_is_not_wanted)};

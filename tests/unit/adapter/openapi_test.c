@@ -50,7 +50,8 @@ static status make(const char *text, const char *operations, struct buf *out, st
     return code;
 }
 
-/* Reads it as a manifest; returns how many decisions are left, and fails for anything else. */
+/* Reads it as a manifest; returns how many decisions are left, of which one is the `spec`, and
+ * fails for anything else. */
 static size_t decisions_of(const struct buf *out)
 {
     CLEANUP(arena_freep) struct arena *arena          = arena_new(ARENA_MAX);
@@ -59,7 +60,9 @@ static size_t decisions_of(const struct buf *out)
     struct error error                                = {};
     (void)!manifest_read((str){.ptr = out->ptr, .len = out->len - 1}, list, &manifest, &error);
     for (size_t i = 0; i < list->count; i++) {
-        if (strcmp(list->items[i].code, "M06") == 0) continue;
+        bool is_left =
+            strcmp(list->items[i].code, "M06") == 0 || strcmp(list->items[i].code, "M08") == 0;
+        if (is_left) continue;
         fail_msg("line %u: %s\n%s", list->items[i].line, list->items[i].detail, out->ptr);
     }
     return list->count;
@@ -91,7 +94,7 @@ static void takes_over_what_openapi_says(void **)
     for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
         if (!strstr(out.ptr, parts[i])) fail_msg("there is no %s in\n%s", parts[i], out.ptr);
     }
-    assert_int_equal(decisions_of(&out), 4); /* three that write, and one that makes */
+    assert_int_equal(decisions_of(&out), 5); /* three that write, and one that makes */
 }
 
 static void takes_over_what_swagger_says(void **)
@@ -102,7 +105,7 @@ static void takes_over_what_swagger_says(void **)
     assert_non_null(strstr(out.ptr, "default: \"https://shop.test/v2\""));
     assert_non_null(strstr(out.ptr, "auth: {type: basic"));
     assert_non_null(strstr(out.ptr, "      form:\n        \"item\": \"=.params.item\"\n"));
-    assert_int_equal(decisions_of(&out), 2);
+    assert_int_equal(decisions_of(&out), 3);
 }
 
 static void takes_only_the_operations_that_are_named(void **)
@@ -112,7 +115,7 @@ static void takes_only_the_operations_that_are_named(void **)
     struct error error                = {};
     assert_int_equal(make(openapi, "listOrders,", &out, &error), STATUS_OK);
     assert_null(strstr(out.ptr, "create_order"));
-    assert_int_equal(decisions_of(&out), 0);
+    assert_int_equal(decisions_of(&out), 1);
     assert_int_equal(make(openapi, "list_orders", &none, &error), STATUS_INVALID_ARGUMENT);
 }
 
