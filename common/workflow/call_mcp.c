@@ -108,7 +108,7 @@ static void process_read(struct reader *reader, json value, void *target)
  * options are other runtimes' and mean nothing here. */
 static void options_read(struct reader *reader, json value, void *target)
 {
-    static const char *const choices[] = {"ask", "refuse"};
+    static const char *const choices[] = {"ask", "replay", "refuse"};
     json input                         = json_get_text(value, "input");
     size_t index;
     texts_read(reader, value, "option", target);

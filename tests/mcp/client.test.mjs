@@ -132,6 +132,29 @@ test('an agent has the tools of the server of everything', { timeout: 180_000 },
   });
 }));
 
+const ASKED = `
+document: { dsl: '1.0.3', namespace: default, name: asked, version: '1.0.0' }
+do:
+  - ask: { call: mcp.call_tool, with: { connection: everything, name: trigger-elicitation-request } }
+`;
+
+test('a person answers what the server of everything asks', { timeout: 180_000 }, () => withEverything(async (server) => {
+  const config = { tools: { connections: { everything: { adapter: 'mcp', config: { url: server.url, input: 'replay' }, allow_private: true } } } };
+  await withSuite(config, undefined, async (suite) => {
+    await suite.start();
+    await suite.ready();
+    await knows(suite, 'mcp.call_tool');
+    await suite.apply(ASKED);
+    const { id } = await suite.startRun('asked');
+    const approval = await suite.until('it asks', async () => (await suite.api.ok('GET', `/v1/approvals?status=pending&run=${id}`)).items[0]);
+    assert.equal(approval.payload.server, 'everything');
+    await suite.api.refused('POST', `/v1/approvals/${approval.id}/approve`, { data: {} }, 422, 'input_invalid');
+    await suite.api.ok('POST', `/v1/approvals/${approval.id}/approve`, { data: { name: 'Ann of the test' } });
+    const { output } = await suite.runEnds(id);
+    assert.match(JSON.stringify(output), /Ann of the test/);
+  });
+}));
+
 test('the server of everything as a program, over its standard input and output', { timeout: 180_000 }, async () => {
   const config = {
     tools: {

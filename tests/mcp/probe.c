@@ -52,6 +52,47 @@ static void on_done(const struct mcp_result *result, void *context)
                   json_is(said, JSON_TEXT) ? json_str(said).ptr : "");
 }
 
+static json value_of(json schema)
+{
+    json type = json_get_text(schema, "type");
+    str name  = json_is(type, JSON_TEXT) ? json_str(type) : (str){.ptr = ""};
+    if (str_is(name, "integer") || str_is(name, "number")) return json_int(2);
+    if (str_is(name, "boolean")) return json_bool(true);
+    if (str_is(name, "array")) return json_array_new(0);
+    if (str_is(name, "object")) return json_object_new(0);
+    return json_text_from("text");
+}
+
+/* What a form cannot do without. Owned. */
+static json data_of(json schema)
+{
+    json required = json_get_text(schema, "required");
+    json data     = json_object_new(4);
+    for (size_t i = 0; json_is(required, JSON_ARRAY) && i < json_count(required); i++) {
+        str name       = json_str(json_at(required, i));
+        json field     = json_get(json_get_text(schema, "properties"), name);
+        bool is_spoken = !json_is(json_get_text(field, "default"), JSON_INVALID);
+        if (!is_spoken) json_object_put(&data, name, value_of(field));
+    }
+    return data;
+}
+
+/* A server of the older era hears it at once. Owned. */
+static json on_asked(json params, void *)
+{
+    CLEANUP(json_unrefp) json answer    = json_object_new(1);
+    CLEANUP(json_unrefp) json requests  = json_object_new(1);
+    CLEANUP(json_unrefp) json responses = json_invalid();
+    json request                        = json_object_new(2);
+    json_object_put_text(&request, "method", json_text_from("elicitation/create"));
+    json_object_put_text(&request, "params", json_ref(params));
+    json_object_put_text(&requests, "input", request);
+    json_object_put_text(&answer, "approved", json_bool(true));
+    json_object_put_text(&answer, "data", data_of(json_get_text(params, "requestedSchema")));
+    if (mcp_input_responses(requests, answer, &responses, NULL) != STATUS_OK) return responses;
+    return json_ref(json_get_text(responses, "input"));
+}
+
 /* As somebody says who agrees to everything, and changes nothing. Owned; JSON_INVALID: it cannot be
  * answered. */
 static json input_new(struct probe *probe, int round)
@@ -79,7 +120,7 @@ static json input_new(struct probe *probe, int round)
 static void ask_once(struct probe *probe, const char *method, json params, json schema, json input)
 {
     const char *version                = getenv("MCP_CONFORMANCE_PROTOCOL_VERSION");
-    const struct mcp_handlers handlers = {.done = on_done, .context = probe};
+    const struct mcp_handlers handlers = {.answer = on_asked, .done = on_done, .context = probe};
     bool is_modern                     = false;
     const struct mcp_request request   = {
           .endpoint = probe->endpoint,
@@ -91,6 +132,7 @@ static void ask_once(struct probe *probe, const char *method, json params, json 
           .params   = params,
           .schema   = schema,
           .asks     = true,
+          .answers  = true,
           .input    = input,
           .until_ms = clock_mono_ms() + CALL_MS};
     probe->is_done = false;
@@ -109,17 +151,6 @@ static void ask(struct probe *probe, const char *method, json params, json schem
 }
 
 /* --- tools ------------------------------------------------------------------------------------ */
-
-static json value_of(json schema)
-{
-    json type = json_get_text(schema, "type");
-    str name  = json_is(type, JSON_TEXT) ? json_str(type) : (str){.ptr = ""};
-    if (str_is(name, "integer") || str_is(name, "number")) return json_int(2);
-    if (str_is(name, "boolean")) return json_bool(true);
-    if (str_is(name, "array")) return json_array_new(0);
-    if (str_is(name, "object")) return json_object_new(0);
-    return json_text_from("text");
-}
 
 static json arguments_of(json tool)
 {

@@ -1,16 +1,17 @@
 // Servers of MCP that ask for input in the middle of a call: a person answers by an approval, and the call goes on.
 import assert from 'node:assert/strict';
 import { after } from 'node:test';
-import { Modern } from './support/peers.mjs';
+import { Legacy, Modern } from './support/peers.mjs';
 import { scenario } from './support/suite.mjs';
 import { knows } from './support/tools.mjs';
 import { Upstream } from './support/upstream.mjs';
 
 const modern = new Modern();
-const upstream = await Upstream.start((request) => modern.handle(request));
+const legacy = new Legacy();
+const upstream = await Upstream.start((request) => (request.path === '/legacy' ? legacy : modern).handle(request));
 after(() => upstream.stop());
 
-const mcp = (name, options = '') => `call: mcp, with: { transport: { http: { endpoint: '${upstream.url}/modern' }${options} }, method: tools/call, parameters: { name: ${name}, arguments: { a: 1 } } }`;
+const mcp = (name, options = '', at = 'modern') => `call: mcp, with: { transport: { http: { endpoint: '${upstream.url}/${at}' }${options} }, method: tools/call, parameters: { name: ${name}, arguments: { a: 1 } } }`;
 const act = (name, connection = 'desk') => `call: mcp.call_tool, with: { connection: ${connection}, name: ${name} }`;
 const fails = (name, call) => `{ try: [ { one: { ${call} } } ], catch: { as: error, do: [ { keep: { set: '\${ $error }' } } ] } }`;
 const workflow = (name, task) => `
@@ -27,11 +28,14 @@ const WORKFLOWS = {
   refusing: fails('refusing', mcp('form', ', options: { input: refuse }')),
   shut: fails('shut', act('form', 'shut')),
   samples: fails('samples', mcp('samples')),
+  books: `{ ${mcp('books', ', options: { input: replay }', 'legacy')} }`,
+  older: `{ ${act('books', 'older')} }`,
+  silent: `{ ${mcp('books', '', 'legacy')} }`,
   nested: fails('nested', mcp('nested')),
 };
 
 const connection = (more) => ({ adapter: 'mcp', config: { url: `${upstream.url}/modern`, ...more }, allow_private: true });
-const config = { tools: { connections: { desk: connection(), shut: connection({ input: 'refuse' }) } } };
+const config = { tools: { connections: { desk: connection(), shut: connection({ input: 'refuse' }), older: connection({ url: `${upstream.url}/legacy`, input: 'replay' }) } } };
 
 const callsOf = (name) => modern.asked.filter((call) => call.name === name);
 
@@ -39,6 +43,10 @@ scenario('servers of MCP ask people', { needs: ['scheduler', 'gateway', 'tool-ad
   const pending = (run) => suite.until(`run ${run.id} asks`, async () => {
     const { items } = await suite.api.patient('GET', `/v1/approvals?status=pending&run=${run.id}`);
     return items[0];
+  });
+  const againAfter = (run, before) => suite.until('it asks again', async () => {
+    const approval = await pending(run);
+    return approval.id !== before.id && approval;
   });
   const decide = (approval, verdict, body = {}) => suite.api.ok('POST', `/v1/approvals/${approval.id}/${verdict}`, body);
   const started = {};
@@ -66,6 +74,9 @@ scenario('servers of MCP ask people', { needs: ['scheduler', 'gateway', 'tool-ad
   const address = await pending(started.address);
   assert.deepEqual(address.payload, { server: 'desk', tool: 'address', message: 'Sign in', mode: 'url', url: 'https://id.example.org/connect?x=1', host: 'id.example.org' });
   const first = await pending(started.rounds);
+  const day = await pending(started.books);
+  assert.deepEqual([day.payload.message, day.form.required], ['Which day?', ['day']]);
+  const other = await pending(started.older);
   for (const { _meta: meta } of callsOf('address')) assert.deepEqual(meta['io.modelcontextprotocol/clientCapabilities'], { elicitation: { form: {}, url: {} } });
 
   // Neither a worker nor the scheduler has to stay for it.
@@ -91,14 +102,23 @@ scenario('servers of MCP ask people', { needs: ['scheduler', 'gateway', 'tool-ad
   assert.deepEqual((await suite.runEnds(started.address.id)).output.structured, { consent: { action: 'accept' } });
 
   await decide(first, 'approve', { data: { n: 3 } });
-  const second = await suite.until('it asks again', async () => {
-    const approval = await pending(started.rounds);
-    return approval.id !== first.id && approval;
-  });
+  const second = await againAfter(started.rounds, first);
   assert.deepEqual(second.payload.requests.map(({ name, mode, host }) => [name, mode, host]), [['b', 'form', undefined], ['c', 'url', '127.0.0.1']]);
   await decide(second, 'approve', { data: { b: {} } });
   assert.deepEqual((await suite.runEnds(started.rounds.id)).output.structuredContent, { b: { action: 'accept', content: { sure: true } }, c: { action: 'accept' } });
   assert.equal(callsOf('rounds').length, 3);
+
+  // A server of the older era cannot wait: it is called anew, and answered at once.
+  await decide(day, 'approve', { data: { day: 'Monday' } });
+  const sure = await againAfter(started.books, day);
+  assert.equal(sure.payload.message, 'Sure?');
+  await decide(sure, 'approve');
+  assert.deepEqual((await suite.runEnds(started.books.id)).output.structuredContent, { answers: [{ day: 'Monday' }, { sure: true }] });
+  await decide(other, 'reject');
+  assert.equal((await suite.runEnds(started.older.id)).output.text, 'it was a decline');
+  assert.deepEqual(legacy.booked, [[{ day: 'Monday' }, { sure: true }]], 'once');
+  assert.equal((await suite.runEnds(started.silent.id)).output.content[0].text, 'not possible: -32601', 'it was not said that anybody could be asked');
+  assert.ok([...legacy.sessions.values()].every(({ capabilities }) => JSON.stringify(capabilities) === '{"elicitation":{"form":{}}}'));
 
   const late = await suite.runEnds(started.late.id);
   assert.equal(late.output.status, 408);

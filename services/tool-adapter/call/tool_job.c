@@ -198,7 +198,7 @@ static void on_done(const struct tool_call_result *result, void *context)
     writes_report(result->writes, job);
     CLEANUP(json_unrefp)
     json question = json_mask_apply(running->tool.connection->mask, running->asks.question);
-    if (!result->is_unknown && job_asks_report(&running->asks, question, job)) {
+    if (job_asks_report(&running->asks, question, job)) {
         running_free(running);
         return;
     }

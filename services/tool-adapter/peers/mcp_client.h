@@ -14,7 +14,8 @@
  * server misses them.
  *
  * A server of the newer era that asks for input ends the call: what it asks is in the result, and
- * the caller makes the call again with what was said.
+ * the caller makes the call again with what was said. One of the older era asks while it is called,
+ * over HTTP: it is answered at once, or hears `cancel`, and the call has failed when it ends.
  *
  * Every request passes the egress guard. Nothing is repeated that may have been done. What a server
  * says is data of a stranger: limits of rpc_reply.h.
@@ -64,7 +65,8 @@ struct mcp_request {
     str name, name_version; /* whom we say we are; empty: tutti */
     const char *method;     /* "tools/call" */
     json params;            /* JSON_INVALID: none */
-    bool asks;              /* a person can be asked for input: the server is told so */
+    bool asks;         /* a person can be asked for input: a server of the newer era is told so */
+    bool answers;      /* likewise of the older one, where a server asks while it is called */
     json input;        /* what was said to what it asked before: {responses, state?, round}, the
                         * first round being 1; JSON_INVALID: it has not asked */
     json schema;       /* the input schema of the tool that is called; JSON_INVALID: not known */
@@ -80,8 +82,8 @@ struct mcp_result {
     status code;      /* OK: it was answered: `result` or `error` */
     json result;      /* views for the callback; all pages of a list */
     json error;       /* JSON-RPC's {code, message, data?} */
-    json asked;       /* FAILED_PRECONDITION: it asks for input, {requests, state?}; else
-                       * JSON_INVALID */
+    json asked;       /* FAILED_PRECONDITION: it asks for input, {requests, state?, replay?}; else
+                       * JSON_INVALID. `replay`: it was called, and heard `cancel` */
     int http_status;  /* of the last answer; 0: there was none */
     int64_t wait_ms;  /* it said when to come back; 0: it did not */
     bool was_sent;    /* of a failure: the other side may have acted */
@@ -93,6 +95,10 @@ struct mcp_handlers {
     /* How far the server says it is: {progress, total?, message?}, a view; `progress` only grows.
      * Optional. */
     void (*progress)(json said, void *context);
+    /* A server of the older era asks for input by a form, {message, requestedSchema}, a view:
+     * returns the response, owned; JSON_INVALID: there is none yet, so it hears `cancel`, and what
+     * it asks is in the result. Optional: there is never one. */
+    json (*answer)(json params, void *context);
     /* Exactly once, last, unless cancelled; the call is gone when it returns. May come from inside
      * mcp_call_start(). */
     void (*done)(const struct mcp_result *result, void *context);

@@ -26,11 +26,12 @@ struct reach {
     const struct respondent *respondent; /* NULL: nobody, or nobody is to be asked */
     str asker;                           /* the connection's name */
     json input;                          /* owned */
-    json endpoint, headers, params;      /* owned */
-    json client;                         /* owned */
-    json output_schema;                  /* owned; JSON_INVALID: any answer will do */
-    const char *method;                  /* the manifest's */
-    struct mcp_call *call;               /* one of them */
+    struct mcp_replay replay;
+    json endpoint, headers, params; /* owned */
+    json client;                    /* owned */
+    json output_schema;             /* owned; JSON_INVALID: any answer will do */
+    const char *method;             /* the manifest's */
+    struct mcp_call *call;          /* one of them */
     struct mcp_stdio_call *local;
     bool is_starting, is_over; /* inside of start; and it ended there */
     status code;               /* how */
@@ -45,6 +46,7 @@ static void reach_free(struct reach *reach)
     json_unref(reach->params);
     json_unref(reach->output_schema);
     json_unref(reach->input);
+    mcp_replay_done(&reach->replay);
     free(reach);
 }
 
@@ -258,6 +260,12 @@ static void inquire(const struct reach *reach, const struct mcp_result *from, st
     (void)mcp_inquiry_put(reach->respondent, from->asked, &asker, error);
 }
 
+static json on_asked(json params, void *context)
+{
+    struct reach *reach = context;
+    return mcp_replay_answer(&reach->replay, params);
+}
+
 static void on_done(const struct mcp_result *from, void *context)
 {
     struct reach *reach = context;
@@ -288,8 +296,10 @@ static void on_done(const struct mcp_result *from, void *context)
 
 static struct mcp_handlers handlers_of(struct reach *reach)
 {
-    return (struct mcp_handlers){
-        .progress = reach->onlooker ? on_progress : NULL, .done = on_done, .context = reach};
+    return (struct mcp_handlers){.progress = reach->onlooker ? on_progress : NULL,
+                                 .answer   = on_asked,
+                                 .done     = on_done,
+                                 .context  = reach};
 }
 
 /* A program of this machine. */
@@ -325,7 +335,8 @@ static status start(void *self, const struct engine_request *request,
     reach->handlers               = *handlers;
     reach->onlooker               = request->onlooker;
     reach->asker                  = request->connection;
-    bool asks                     = mcp_inquiry_is_wanted(json_get_text(request->config, "input"));
+    json setting                  = json_get_text(request->config, "input");
+    bool asks                     = mcp_inquiry_is_wanted(setting);
     if (asks) reach->respondent = request->respondent;
     reach->endpoint      = lasting_new(endpoint_new(request));
     reach->client        = lasting_new(asking_client_new(request));
@@ -333,14 +344,16 @@ static status start(void *self, const struct engine_request *request,
     reach->params        = json_ref(request->settings);
     reach->output_schema = json_ref(json_get_text(reach->params, OUTPUT_SCHEMA));
     (void)json_object_remove(&reach->params, str_from(OUTPUT_SCHEMA));
-    reach->method                  = request->function;
-    status code                    = mcp_inquiry_input(reach->respondent, &reach->input, reterr);
+    reach->method = request->function;
+    status code   = mcp_inquiry_input(reach->respondent, &reach->input, reterr);
+    if (code == STATUS_OK) code = mcp_replay_init(&reach->replay, reach->respondent, reterr);
     const struct mcp_request asked = {.endpoint          = reach->endpoint,
                                       .client            = reach->client,
                                       .headers           = reach->headers,
                                       .method            = reach->method,
                                       .params            = reach->params,
                                       .asks              = asks,
+                                      .answers           = mcp_inquiry_replays(setting),
                                       .input             = reach->input,
                                       .owner             = request->connection,
                                       .until_ms          = clock_mono_ms() + request->total_ms,

@@ -2,26 +2,106 @@
 
 #include "base/attr.h"
 
+enum { REPLAYS_MAX = 32 /* bits of `used` */ };
+
+static_assert((int)MCP_ROUNDS_MAX < (int)REPLAYS_MAX, "the older era asks one thing a round");
+
 bool mcp_inquiry_is_wanted(json setting)
 {
     return !json_is(setting, JSON_TEXT) || !str_is(json_str(setting), "refuse");
 }
 
+bool mcp_inquiry_replays(json setting)
+{
+    return json_is(setting, JSON_TEXT) && str_is(json_str(setting), "replay");
+}
+
+/* --- what was answered --------------------------------------------------------------------------
+ */
+
+/* Of this round and those before. Owned. */
+static status answered_new(const struct respondent *respondent, json *ret_list,
+                           struct error *reterr)
+{
+    CLEANUP(json_unrefp) json responses = json_invalid();
+    json requests                       = json_get_text(respondent->asked, "requests");
+    json before                         = json_get_text(respondent->asked, "answered");
+    TRY(mcp_input_responses(requests, respondent->answer, &responses, reterr));
+    *ret_list = json_is(before, JSON_ARRAY) ? json_ref(before) : json_array_new(1);
+    for (size_t i = 0; i < json_count(responses); i++) {
+        json entry   = json_object_new(2);
+        json request = json_value_at(requests, i);
+        json_object_put_text(&entry, "request", json_ref(json_get_text(request, "params")));
+        json_object_put_text(&entry, "response", json_ref(json_value_at(responses, i)));
+        json_array_push(ret_list, entry);
+    }
+    return STATUS_OK;
+}
+
+static bool is_replayed(json asked)
+{
+    return json_is(json_get_text(asked, "replay"), JSON_TRUE);
+}
+
+/* To what a server of that era has asked. */
+static bool has_answer(const struct respondent *respondent, bool is_older)
+{
+    return respondent && json_is(respondent->asked, JSON_OBJECT) &&
+           json_is(respondent->answer, JSON_OBJECT) && is_replayed(respondent->asked) == is_older;
+}
+
+status mcp_replay_init(struct mcp_replay *replay, const struct respondent *respondent,
+                       struct error *reterr)
+{
+    *replay = (struct mcp_replay){};
+    if (!has_answer(respondent, true)) return STATUS_OK;
+    return answered_new(respondent, &replay->answered, reterr);
+}
+
+void mcp_replay_done(struct mcp_replay *replay)
+{
+    json_unref(json_take(&replay->answered));
+}
+
+/* What a person sees of it. */
+static bool is_same(json a, json b)
+{
+    return json_equal(json_get_text(a, "message"), json_get_text(b, "message")) &&
+           json_equal(json_get_text(a, "requestedSchema"), json_get_text(b, "requestedSchema"));
+}
+
+json mcp_replay_answer(struct mcp_replay *replay, json params)
+{
+    size_t count = json_is(replay->answered, JSON_ARRAY) ? json_count(replay->answered) : 0;
+    for (size_t i = 0; i < count && i < REPLAYS_MAX; i++) {
+        json entry = json_at(replay->answered, i);
+        bool is_it =
+            !(replay->used & UINT32_C(1) << i) && is_same(json_get_text(entry, "request"), params);
+        if (!is_it) continue;
+        replay->used |= UINT32_C(1) << i;
+        return json_ref(json_get_text(entry, "response"));
+    }
+    return json_invalid();
+}
+
+/* --- rounds -------------------------------------------------------------------------------------
+ */
+
 status mcp_inquiry_check(json setting, struct error *reterr)
 {
-    static const char *const known[] = {"ask", "refuse"};
+    static const char *const known[] = {"ask", "replay", "refuse"};
     if (json_is(setting, JSON_INVALID)) return STATUS_OK;
     for (size_t i = 0; json_is(setting, JSON_TEXT) && i < ARRAY_LEN(known); i++) {
         if (str_is(json_str(setting), known[i])) return STATUS_OK;
     }
-    return fail(reterr, STATUS_INVALID_ARGUMENT, "/transport/options/input: one of ask, refuse");
+    return fail(reterr, STATUS_INVALID_ARGUMENT,
+                "/transport/options/input: one of ask, replay, refuse");
 }
 
 status mcp_inquiry_input(const struct respondent *respondent, json *ret_input, struct error *reterr)
 {
     json responses = json_invalid();
-    if (!respondent || !json_is(respondent->asked, JSON_OBJECT)) return STATUS_OK;
-    if (!json_is(respondent->answer, JSON_OBJECT)) return STATUS_OK;
+    if (!has_answer(respondent, false)) return STATUS_OK;
     TRY(mcp_input_responses(json_get_text(respondent->asked, "requests"), respondent->answer,
                             &responses, reterr));
     json state = json_get_text(respondent->asked, "state");
@@ -48,8 +128,13 @@ status mcp_inquiry_put(const struct respondent *respondent, json asked,
         return fail(ret_why, code, "the server asks for input that nobody can be asked for: %s",
                     why.text);
     }
-    CLEANUP(json_unrefp) json noted = json_ref(asked);
+    CLEANUP(json_unrefp) json noted    = json_ref(asked);
+    CLEANUP(json_unrefp) json answered = json_invalid();
     json_object_put_text(&noted, "round", json_int(round + 1));
+    if (is_replayed(asked) && has_answer(respondent, true)) {
+        TRY(answered_new(respondent, &answered, ret_why));
+        json_object_put_text(&noted, "answered", json_take(&answered));
+    }
     respondent->ask(question, noted, respondent->context);
     return STATUS_OK;
 }

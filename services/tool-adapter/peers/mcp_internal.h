@@ -84,6 +84,7 @@ struct mcp_call {
 
     double progress;       /* the last one that was said */
     struct mcp_pages list; /* the pages so far */
+    json wanted;           /* what it has asked for in vain, as of its newer era; owned */
     json first_error;      /* how the newer era was refused; owned */
     int first_status;
     str token; /* in the arena */

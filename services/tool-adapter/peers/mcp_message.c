@@ -66,10 +66,11 @@ json mcp_params_again(json params, json responses, json state)
 static json capabilities_new(const struct mcp_outgoing *outgoing)
 {
     json capabilities = json_object_new(1);
-    if (!outgoing->asks) return capabilities;
-    json modes = json_object_new(2);
-    json_object_put_text(&modes, "form", json_object_new(0));
-    json_object_put_text(&modes, "url", json_object_new(0));
+    if (!outgoing->asks || strcmp(outgoing->version, "2025-03-26") == 0) return capabilities;
+    json modes   = json_object_new(2);
+    bool has_own = strcmp(outgoing->version, "2025-06-18") != 0; /* there are only forms there */
+    if (has_own) json_object_put_text(&modes, "form", json_object_new(0));
+    if (outgoing->is_modern) json_object_put_text(&modes, "url", json_object_new(0));
     json_object_put_text(&capabilities, "elicitation", modes);
     return capabilities;
 }

@@ -24,6 +24,7 @@ enum {
     MCP_HEADER_MISMATCH     = -32020,
     MCP_UNSUPPORTED_VERSION = -32022,
     MCP_METHOD_NOT_FOUND    = -32601,
+    MCP_INVALID_PARAMS      = -32602,
 };
 
 /** Says whether `version` is one that is spoken here, and of which era. */
@@ -38,7 +39,8 @@ struct mcp_outgoing {
     const char *session; /* empty: none */
     const char *last_id; /* GET of a stream that was cut; NULL: POST */
     str client_name, client_version;
-    bool asks;    /* a person can be asked for input (elicitation), by form or address */
+    bool asks;    /* a person can be asked for input (elicitation): by a form, and in the newer era
+                   * by an address */
     json schema;  /* of the tool that is called; JSON_INVALID: not known */
     json headers; /* the caller's; JSON_INVALID: none */
 };

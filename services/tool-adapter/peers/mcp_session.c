@@ -101,7 +101,9 @@ static bool make_key(const struct mcp_call *call, char ret_key[static KEY_SIZE])
     if (is_whole && json_is(request->headers, JSON_OBJECT)) {
         is_whole = json_print(request->headers, JSON_SORTED, &text);
     }
-    if (!is_whole || !buf_put_byte(&text, request->keeps_private_out ? '0' : '1')) return false;
+    if (!is_whole || !buf_put_byte(&text, request->keeps_private_out ? '0' : '1') ||
+        !buf_put_byte(&text, request->answers ? '1' : '0'))
+        return false;
     sha256((bytes){text.ptr, text.len}, hash);
     hex_encode(hash, sizeof hash, ret_key);
     return true;

@@ -48,6 +48,7 @@ struct running {
     struct a2a_call *a2a;
     struct job_asks asks;
     json answered; /* what was said to the server; owned */
+    struct mcp_replay replay;
     int64_t started_ms;
     bool was_sent; /* what may have changed something */
 };
@@ -65,6 +66,7 @@ static void running_free(struct running *running)
     *(running->previous ? &running->previous->next : &running->jobs->running) = running->next;
     json_unref(running->input);
     json_unref(running->answered);
+    mcp_replay_done(&running->replay);
     job_asks_done(&running->asks);
     free(running);
 }
@@ -161,7 +163,7 @@ static void end(struct running *running, struct http_job_result *result, str tok
     struct writes writes                     = {.arena = arena};
     if (arena) note_write(running, result, http_status, &writes);
     CLEANUP(json_unrefp) json question = hidden_new(running, token, running->asks.question);
-    bool asks = !result->is_unknown && job_asks_report(&running->asks, question, running->job);
+    bool asks                          = job_asks_report(&running->asks, question, running->job);
     if (!asks && !job_hand_back(running->job, result)) job_report(running->job, result);
     json_unref(result->value);
     running_free(running);
@@ -231,6 +233,12 @@ static void inquire(struct running *running, const struct mcp_result *from, stru
         url_parse(text_of(running->endpoint, "uri"), &url) && url_put_origin(&origin, &url);
     asker.server = is_remote ? buf_str(&origin) : command_of(running);
     (void)mcp_inquiry_put(respondent, from->asked, &asker, why);
+}
+
+static json on_asked(json params, void *context)
+{
+    struct running *running = context;
+    return mcp_replay_answer(&running->replay, params);
 }
 
 static void on_mcp(const struct mcp_result *from, void *context)
@@ -327,7 +335,7 @@ static status start_stdio(struct running *running, const struct mcp_request *req
 static status start_mcp(struct running *running, struct error *reterr)
 {
     const struct mcp_handlers handlers = {
-        .progress = on_progress, .done = on_mcp, .context = running};
+        .progress = on_progress, .answer = on_asked, .done = on_mcp, .context = running};
     json http                  = json_get_text(json_get_text(running->input, "transport"), "http");
     json client                = json_get_text(running->input, "client");
     str method                 = text_of(running->input, "method");
@@ -342,7 +350,9 @@ static status start_mcp(struct running *running, struct error *reterr)
         .method       = method.ptr, /* texts end with NUL */
         .params       = json_get_text(running->input, "parameters"),
     };
-    request.asks = mcp_inquiry_is_wanted(input_setting(running));
+    request.asks    = mcp_inquiry_is_wanted(input_setting(running));
+    request.answers = mcp_inquiry_replays(input_setting(running));
+    TRY(mcp_replay_init(&running->replay, job_asks_respondent(&running->asks), reterr));
     TRY(mcp_inquiry_check(input_setting(running), reterr));
     TRY(mcp_inquiry_input(job_asks_respondent(&running->asks), &running->answered, reterr));
     request.input = running->answered;

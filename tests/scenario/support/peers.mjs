@@ -10,6 +10,11 @@ const plain = (value) => (/^=\?base64\?(.*)\?=$/.test(value ?? '') ? Buffer.from
 
 const TOOLS = [{ name: 'echo', inputSchema: { type: 'object' } }, { name: 'fail', inputSchema: { type: 'object' } }, { name: 'cut', inputSchema: { type: 'object' } }];
 
+const BOOKING = [
+  { message: 'Which day?', requestedSchema: { type: 'object', properties: { day: { type: 'string' } }, required: ['day'] } },
+  { message: 'Sure?', requestedSchema: { type: 'object', properties: { sure: { type: 'boolean', default: true } } } },
+];
+
 // 2025-11-25: sessions that must be opened and are counted, answers as streams, lists in pages of one.
 // A tool that says twice how far it is, and goes on to its end when `on` is there.
 async function* slowly(id, { _meta: { progressToken } }, on) {
@@ -33,6 +38,9 @@ export class Legacy {
   on = Promise.resolve(); // what slow tools wait for
   sessions = new Map(); // id to state
   heard = []; // answers to what was asked of the client
+  waiting = new Map(); // who waits for one of them, by its id
+  booked = []; // what people wanted
+  begun = 0; // calls of the tool that asks them
   opened = 0;
   forgets = false; // once: true as the revision has it, 'rudely' as the official SDK does it after a restart
   ids = []; // of requests, by session
@@ -51,12 +59,32 @@ export class Legacy {
     if (headers['mcp-protocol-version'] !== '2025-11-25') return json({ id: null, error: { code: -32000, message: 'no version' } }, 400);
     if (message.method === undefined) {
       this.heard.push(message);
+      this.waiting.get(message.id)?.(message);
       return { status: 202, text: '' };
     }
     if (message.id === undefined) return { status: 202, text: '' };
     this.ids.push({ session, id: message.id });
     return this.answer(message);
   };
+
+  // Asks twice, and books what was agreed to; whoever offers no answers is told so.
+  async *book(id) {
+    const call = ++this.begun;
+    const answers = [];
+    for (const [at, params] of BOOKING.entries()) {
+      const asked = `book-${call}-${at}`;
+      const answer = new Promise((resolve) => { this.waiting.set(asked, resolve); });
+      yield event({ id: asked, method: 'elicitation/create', params });
+      const { result, error } = await answer;
+      if (result?.action !== 'accept') {
+        yield event({ id, result: text(error ? `not possible: ${error.code}` : `it was a ${result.action}`) });
+        return;
+      }
+      answers.push(result.content);
+    }
+    this.booked.push(answers);
+    yield event({ id, result: { ...text('booked'), structuredContent: { answers } } });
+  }
 
   open({ id, params }) {
     const session = `session-${++this.opened}`;
@@ -77,6 +105,7 @@ export class Legacy {
     if (method !== 'tools/call') return stream(event({ id, error: { code: -32601, message: `Method not found: ${method}` } }));
     if (params.name === 'fail') return stream(event({ id, result: { isError: true, ...text('out of tea') } }));
     if (params.name === 'slow') return steps(slowly(id, params, this.on));
+    if (params.name === 'books') return steps(this.book(id));
     if (params.name === 'cut') {
       this.cut = id;
       return stream('retry: 20\n', event(null, 'half'));
