@@ -1,4 +1,5 @@
-/* The search: every vector of the version against the query, in place in the map. */
+/* The search: every vector of the version against the query, in place in the map. What the codes of
+ * a row show to be too far away is not looked at itself. */
 #include "base/buf.h"
 #include "base/clock.h"
 #include "tool-adapter/memory/vector_rows.h"
@@ -22,7 +23,7 @@ struct search {
     const struct memory_space *space;
     const struct memory_query *query;
     struct arena *scratch;        /* of the filter */
-    float *aligned;               /* for a row that lies askew */
+    float *aligned;               /* for a vector that lies askew */
     struct found heap[HEAP_ROOM]; /* the worst first */
     size_t count;
     struct key last;
@@ -98,6 +99,30 @@ static status take_one(struct search *search, struct txn *txn, struct found foun
     return STATUS_OK;
 }
 
+/* A view, or a copy of one that lies askew. */
+static const float *vector_at(const struct search *search, const struct vector_row *row,
+                              unsigned slot, uint32_t dimensions)
+{
+    const void *vector =
+        (const uint8_t *)row->slots + (size_t)slot * dimensions * sizeof *search->aligned;
+    if (((uintptr_t)vector & ALIGNED) == 0) return vector;
+    memcpy(search->aligned, vector, dimensions * sizeof *search->aligned);
+    return search->aligned;
+}
+
+/* Whether the vector in a slot may be among the nearest, as far as its code says. */
+static bool is_near(const struct search *search, const struct vector_row *row, unsigned slot,
+                    uint32_t dimensions)
+{
+    bool is_full = search->count == search->query->limit;
+    float least  = search->query->score_min;
+    if (is_full && search->heap[0].score > least) least = search->heap[0].score;
+    const struct vector_code code = vector_row_code(row, slot);
+    const int8_t *codes           = row->codes + (size_t)slot * dimensions;
+    float score = code.step * search->store->dot_codes(search->query->vector, codes, dimensions);
+    return score + code.error >= least;
+}
+
 static status take(struct search *search, struct txn *txn, bytes key, bytes value,
                    struct error *reterr)
 {
@@ -105,14 +130,10 @@ static status take(struct search *search, struct txn *txn, bytes key, bytes valu
     unsigned slots        = vector_row_slots(dimensions);
     struct vector_row row = {};
     TRY(vector_row_read(dimensions, key, value, &row, reterr));
-    const float *vectors = row.slots;
-    if ((uintptr_t)row.slots & ALIGNED) {
-        memcpy(search->aligned, row.slots, slots * dimensions * sizeof *vectors);
-        vectors = search->aligned;
-    }
     for (unsigned slot = 0; slot < slots; slot++) {
         if (!(row.taken >> slot & 1)) continue;
-        const float *vector      = vectors + (size_t)slot * dimensions;
+        if (row.codes && !is_near(search, &row, slot, dimensions)) continue;
+        const float *vector      = vector_at(search, &row, slot, dimensions);
         const struct found found = {
             .score    = search->store->dot(search->query->vector, vector, dimensions),
             .sequence = row.first + slot};
@@ -200,8 +221,7 @@ status memory_recall(struct memory_store *store, const struct memory_scope *scop
     *ret_page = (struct memory_page){.entries = entries};
     if (space->id == 0 || query->limit == 0) return STATUS_OK;
     *search = (struct search){.store = store, .space = space, .query = query, .scratch = scratch};
-    search->aligned = arena_alloc(arena, vector_row_slots((uint32_t)dimensions) * dimensions *
-                                             sizeof *search->aligned);
+    search->aligned = arena_alloc(arena, dimensions * sizeof *search->aligned);
     if (!search->aligned) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "too many dimensions");
     key_begin(&prefix);
     key_put_u32(&prefix, space->id);

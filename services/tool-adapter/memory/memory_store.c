@@ -20,6 +20,7 @@ status memory_store_open(const struct memory_store_options *options,
     struct memory_store *memory = mem_new(1, sizeof *memory);
     memory->store               = store;
     memory->dot                 = vector_dot_of();
+    memory->dot_codes           = vector_dot_codes_of();
     (void)pthread_mutex_init(&memory->writing, NULL);
     *ret_store = memory;
     return STATUS_OK;

@@ -6,6 +6,7 @@
 #include "store/key.h"
 #include "store/store.h"
 #include "tool-adapter/memory/memory_store.h"
+#include "tool-adapter/memory/vector_codes.h"
 #include "tool-adapter/memory/vectors.h"
 
 #include <pthread.h>
@@ -24,6 +25,7 @@ enum memory_table {
 struct memory_store {
     struct store *store;
     vector_dot_fn *dot;
+    vector_dot_codes_fn *dot_codes;
     pthread_mutex_t writing; /* one transaction that writes at a time */
 };
 
