@@ -484,6 +484,9 @@ void check_all(struct sim *sim, bool is_final)
         sim_schedule_check(sim);
         sim_webhooks_check(sim);
         sim_limits_look(sim, true);
+        for (uint16_t i = 0; i < stage_partition_count(sim->stage); i++) {
+            sim_operator_check(sim, i, true);
+        }
         sim_budgets_check(sim, true);
         sim_audit_check(sim);
     }

@@ -151,7 +151,8 @@ static struct stage_call *make(struct sim *sim, void *subject)
     case OP_DELETE: call = make_delete(op); break;
     case OP_SCHEDULE:
     case OP_UNSCHEDULE: call = sim_schedule_make(sim, op); break;
-    case OP_RAISE: call = sim_budgets_make(op); break;
+    case OP_BUDGET: call = sim_budgets_make(op); break;
+    case OP_CHANGE: call = sim_operator_make(op); break;
     case OP_UNSUBSCRIBE: call = sim_webhooks_make(op); break;
     case OP_OPEN_BREAKER:
     case OP_RESET_BREAKER: call = sim_redrive_make(sim, op); break;
@@ -204,15 +205,13 @@ static bool is_settled(const struct sim *sim, const struct op *op, const struct 
 {
     if (command->code == STATUS_OK) return true;
     if (command->code == STATUS_NOT_FOUND) {
-        bool is_of_one = op->kind == OP_UNSCHEDULE || op->kind == OP_UNSUBSCRIBE;
-        return is_of_one || run_may_be_gone(sim, op->run.text);
+        bool is_left = op->kind == OP_UNSUBSCRIBE && op->receiver->goes; /* it said so first */
+        return is_left || run_may_be_gone(sim, op->run.text);
     }
-    if (command->code == STATUS_ALREADY_EXISTS) return op->kind == OP_SCHEDULE;
     if (command->code != STATUS_FAILED_PRECONDITION || !command->error.code) return false;
     const char *code = command->error.code;
     if (strcmp(code, "run_finished") == 0) return true; /* it came another way, or was stopped */
     if (op->kind == OP_DECIDE) return strcmp(code, "approval_closed") == 0;
-    if (op->kind == OP_RAISE) return strcmp(code, "precondition_failed") == 0;
     return op->kind == OP_RESUME && strcmp(code, "run_not_paused") == 0;
 }
 

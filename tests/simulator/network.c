@@ -51,6 +51,9 @@ static void on_done(struct stage_call *call)
     if (command->kind == COMMAND_LEASE) workers_leased(sim, message->partition, command);
     if (command->kind == COMMAND_REPORT) workers_reported(sim, command);
     if (command->kind == COMMAND_HEARTBEAT) workers_beaten(sim, command);
+    bool is_change = command->kind == COMMAND_SET_LIMIT || command->kind == COMMAND_SET_QUEUE ||
+                     command->kind == COMMAND_PUT_BUDGET;
+    if (is_change) sim_operator_committed(sim, message->subject, command);
     /* Views of runs are of the turn's memory: nobody reads them later. */
     if (sim->is_mute || sim_chance(sim, sim->weather.lost)) {
         sim->lost++;

@@ -1,6 +1,6 @@
 /**
- * rules: what is set in a seed beside its programs: budgets, limits, a rule for dead letters, whom
- * webhooks go to, a schedule; and what the simulation counts of them.
+ * rules: what is set in a seed beside its programs: budgets, limits, what an operator changes, a rule
+ * for dead letters, whom webhooks go to, a schedule; and what the simulation counts of them.
  */
 #ifndef SIMULATOR_RULES_H
 #define SIMULATOR_RULES_H
@@ -20,11 +20,13 @@ struct sim_budget {
     char name[16];
     enum { OF_NAMESPACE, OF_TEAM, OF_KEY } scope;
     bool pauses, is_daily;
-    struct spend limit;           /* as it was set last */
+    struct spend limit;           /* as it was asked for last */
+    struct spend holds;           /* as it was committed last */
     struct spend charged, beyond; /* of that, more than was expected of its calls */
-    unsigned raises;
+    struct spend over; /* spent or set aside beyond what holds, since it was lowered */
+    unsigned changes;
     bool is_unsure; /* whom some call belonged to */
-    struct op *raise;
+    struct op *change;
 };
 
 /** Budgets of this seed, and what the model costs. */
@@ -38,14 +40,29 @@ struct sim_budgets {
     int64_t dearest_nanos; /* of a call so far */
 };
 
-/** What is set of limits in this seed, beside what the programs say of their calls. */
+/** The functions that have limits, as targets. */
+enum sim_target { TARGET_STEP, TARGET_UNDO, TARGETS_SIM };
+
+/** What is set of the queue in one partition. */
+struct sim_queue {
+    struct call_limit all;     /* of all partitions: each has a share of it */
+    struct call_limit of_keys; /* of the jobs that have the same key */
+    bool is_paused;
+};
+
+/** What is set, by the simulation's own book: as of the last commit of whom it was set in. */
+struct sim_operator {
+    bool is_there; /* somebody changes it while jobs wait and work */
+    unsigned changes;
+    bool is_configured; /* limits of targets are; else the API has set them */
+    struct call_limit configured[TARGETS_SIM], by_api[TARGETS_SIM];
+    struct sim_queue queues[STAGE_PARTITIONS_MAX];
+};
+
+/** What is leased and started, by limit. */
 struct sim_limits {
-    struct call_limit step, undo;   /* of the two functions; as limits of targets */
-    bool is_configured;             /* they are; else the API has set them */
-    struct call_limit queue;        /* all partitions have shares of it */
-    struct call_limit key_of_queue; /* of the jobs that have the same key */
-    struct map *by_name;            /* struct sim_limit */
-    int64_t starved_since_us;       /* jobs are ready, and nobody gets one */
+    struct map *by_name;      /* struct sim_limit */
+    int64_t starved_since_us; /* jobs are ready, and nobody gets one */
 
     /* Of each engine: its time, and how much of it has passed. It falls with a restart after the
      * clock was set back; that fills no bucket. */

@@ -155,6 +155,7 @@ static void turn(struct sim *sim, uint16_t partition)
     stage_step(sim->stage, partition);
     mend_store(store);
     sim_limits_check(sim, partition);
+    sim_operator_check(sim, partition, false);
     if (partition == 0) sim_budgets_check(sim, false);
     if (end > 0 || stage_has_failed(sim->stage)) crash(sim);
     sim->is_mute = false;
@@ -376,7 +377,8 @@ static void draw_rules(struct sim *sim)
         status read = json_parse(str_from(targets), NULL, &sim->breakers.targets, NULL, NULL);
         ASSERT(read == STATUS_OK);
     }
-    sim_limits_draw(sim);
+    sim_limits_begin(sim);
+    sim_operator_draw(sim);
     sim_budgets_draw(sim);
     sim_redrive_draw(sim);
     sim_webhooks_draw(sim);
@@ -436,7 +438,7 @@ static bool set_up(struct sim *sim)
     for (size_t i = 0; i < sim->programs.count; i++) {
         if (!put_program(sim, i)) return false;
     }
-    return sim_limits_set_up(sim) && sim_budgets_set_up(sim) && sim_redrive_set_up(sim) &&
+    return sim_operator_set_up(sim) && sim_budgets_set_up(sim) && sim_redrive_set_up(sim) &&
            sim_webhooks_set_up(sim) && sim_schedule_set_up(sim);
 }
 
@@ -459,6 +461,7 @@ bool sim_play(struct sim *sim, const struct sim_options *options)
     sim_schedule_begin(sim);
     sim_redrive_begin(sim);
     sim_webhooks_begin(sim);
+    sim_operator_begin(sim);
     workers_begin(sim);
     if (sim->weather.crash_us > 0) {
         sim_at(sim, (int64_t)sim_draw(sim, 2 * (uint64_t)sim->weather.crash_us), doom, NULL);

@@ -41,8 +41,10 @@ enum {
 #define SECOND          INT64_C(1'000'000)
 
 struct sim;
+struct sim_change;
 struct sim_limit;
 struct sim_notice;
+struct token_estimate;
 struct message;
 
 /** Something that happens at a time. */
@@ -90,7 +92,8 @@ enum op_kind {
     OP_DELETE,
     OP_SCHEDULE,
     OP_UNSCHEDULE,
-    OP_RAISE,       /* a budget */
+    OP_BUDGET,      /* another limit of one */
+    OP_CHANGE,      /* of a limit, or of the queue */
     OP_UNSUBSCRIBE, /* a receiver of webhooks */
     OP_OPEN_BREAKER,
     OP_RESET_BREAKER,
@@ -111,6 +114,8 @@ struct op {
     struct sim_receiver *receiver;
     struct sim_budget *budget;
     uint64_t revision; /* of it, that is to be changed */
+    const struct sim_change *change;
+    bool is_committed; /* of these two: by now, whoever has heard of it */
 };
 
 struct sim_worker {
@@ -218,6 +223,7 @@ struct sim {
     struct map *leases;       /* job id -> struct lease_note */
     struct lease_note *notes; /* all of them */
     struct sim_limits limits;
+    struct sim_operator operator;
     struct sim_budgets budgets;
     struct sim_redrive redrive;
     struct sim_webhooks webhooks;
@@ -324,14 +330,19 @@ bool sim_job_arguments(const struct sim *sim, const Pb__LeasedJob *job, uint32_t
 
 /* --- sim_limits.c */
 
-/** Before the stage and the programs are there; when they are drawn; when they are registered. */
-void sim_limits_draw(struct sim *sim);
+/** Before the stage is there; when the programs are drawn. */
+void sim_limits_begin(struct sim *sim);
 void sim_limits_draw_calls(struct sim *sim);
-bool sim_limits_set_up(struct sim *sim);
 void sim_limits_done(struct sim *sim);
+
+struct call_limit sim_limit_draw(struct sim *sim, uint32_t least);
 
 /** When there are new engines. */
 void sim_limits_restarted(struct sim *sim);
+
+/** From now on another rule holds of a target; of the queue in a partition, and of its keys. */
+void sim_limits_of_target(struct sim *sim, enum sim_target target, const struct call_limit *rule);
+void sim_limits_of_queue(struct sim *sim, uint16_t partition, const struct sim_queue *queue);
 
 /** In the step that leased; and after it: no limit is passed. */
 void sim_limits_leased(struct sim *sim, struct lease_note *note, const char *function,
@@ -342,6 +353,22 @@ void sim_limits_check(struct sim *sim, uint16_t partition);
  * nothing is in use any more, and nobody waits. */
 void sim_limits_look(struct sim *sim, bool is_final);
 
+/* --- sim_operator.c */
+
+/** Before the stage is there; when the programs are registered: sets limits. Then who changes them,
+ * pauses the queue and lowers budgets, while not all is calm. */
+void sim_operator_draw(struct sim *sim);
+bool sim_operator_set_up(struct sim *sim);
+void sim_operator_begin(struct sim *sim);
+struct stage_call *sim_operator_make(const struct op *op);
+
+/** In the step that took a change: the book. */
+void sim_operator_committed(struct sim *sim, struct op *op, const struct command *command);
+
+/** After each turn: the engine knows what was set. `is_final`: of limits, too, that only another
+ * partition was told of. */
+void sim_operator_check(struct sim *sim, uint16_t partition, bool is_final);
+
 /* --- sim_budgets.c */
 
 /** Before the stage is there; when it is: sets them. */
@@ -350,14 +377,25 @@ bool sim_budgets_set_up(struct sim *sim);
 void sim_budgets_own(struct sim *sim, struct plan *plan);
 void sim_budgets_wish(const struct sim *sim, struct program_wishes *wishes);
 
-/** A client looks whether somebody waits for more, and grants it. */
+/** A client looks whether somebody waits for more, and grants it. An operator changes one. */
 void sim_budgets_care(struct sim *sim);
+void sim_budgets_change(struct sim *sim);
 struct stage_call *sim_budgets_make(const struct op *op);
+
+/** In the step that took a change. */
+void sim_budgets_committed(struct sim_budget *budget, const struct spend *limit);
 
 /** The stand-in for a provider: what a call costs, and what its report says of that. */
 void sim_budgets_bill(struct sim *sim, struct task_in_hand *task, const Pb__LeasedJob *job);
 void sim_budgets_put(const struct sim *sim, struct stage_call *call,
                      const struct task_in_hand *task, Pb__JobReport *report);
+
+/** What a call of a model may cost; false: it is none. Whether a budget is charged for a run. */
+bool sim_budgets_expect(const Pb__LeasedJob *job, struct token_estimate *ret);
+bool sim_budget_is_of(const struct sim_budget *budget, const struct plan *root);
+int64_t sim_nanos_of(const struct sim *sim, int64_t input, int64_t output);
+
+/* --- sim_ledger.c */
 
 /** In the step that leased, or took a report: the books. */
 void sim_budgets_leased(struct sim *sim, struct lease_note *note, const Pb__LeasedJob *job);

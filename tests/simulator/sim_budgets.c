@@ -1,5 +1,5 @@
-/* Budgets: who sets and raises them, what the stand-in for a provider charges for calls of its
- * model, and whether the ledger says the same. */
+/* Budgets: who sets, raises and lowers them, and what the stand-in for a provider charges for calls
+ * of its model. */
 #include "base/assert.h"
 #include "base/mem.h"
 #include "scheduler/engine/budgets/ledger.h"
@@ -27,7 +27,7 @@ enum {
 static const char *const teams[] = {"red", "blue"};
 static const char *const keys[]  = {"key0", "key1"};
 
-static int64_t nanos_of(const struct sim *sim, int64_t input, int64_t output)
+int64_t sim_nanos_of(const struct sim *sim, int64_t input, int64_t output)
 {
     int64_t picos = input * sim->budgets.input_picos + output * sim->budgets.output_picos;
     return (picos + PICOS_PER_NANO - 1) / PICOS_PER_NANO;
@@ -41,7 +41,7 @@ static struct spend draw_more(struct sim *sim, bool has_tokens, bool has_money)
     int64_t calls     = 1 + (int64_t)sim_draw(sim, 5);
     struct spend more = {};
     if (has_tokens) more.tokens = calls * CALL_TOKENS;
-    if (has_money) more.nanos = nanos_of(sim, 12, CALL_TOKENS - 12) * calls;
+    if (has_money) more.nanos = sim_nanos_of(sim, 12, CALL_TOKENS - 12) * calls;
     return more;
 }
 
@@ -85,7 +85,7 @@ void sim_budgets_wish(const struct sim *sim, struct program_wishes *wishes)
     wishes->has_agents  = !sim->budgets.may_refuse;
     wishes->has_tokens  = is_alone;
     wishes->turn_tokens = input + TURN_OUTPUT;
-    wishes->turn_nanos  = nanos_of(sim, input, TURN_OUTPUT);
+    wishes->turn_nanos  = sim_nanos_of(sim, input, TURN_OUTPUT);
 }
 
 static struct stage_call *put_new(const struct sim_budget *budget, uint64_t revision)
@@ -126,6 +126,7 @@ bool sim_budgets_set_up(struct sim *sim)
         CLEANUP(stage_call_freep) struct stage_call *call = put_new(&sim->budgets.items[i], 0);
         struct error error                                = {};
         call->command.namespace                           = str_from("sim");
+        sim->budgets.items[i].holds                       = sim->budgets.items[i].limit;
         if (stage_ask(sim->stage, 0, call, &error) != STATUS_OK) {
             sim_fail(sim, "a budget is refused: %s", error.text);
             return false;
@@ -139,21 +140,49 @@ struct stage_call *sim_budgets_make(const struct op *op)
     return put_new(op->budget, op->revision);
 }
 
-/* --- raising ------------------------------------------------------------------------------------
+/* --- changing -----------------------------------------------------------------------------------
  */
 
-static void raise_it(struct sim *sim, struct sim_budget *budget, uint64_t revision)
+static void change(struct sim *sim, struct sim_budget *budget, struct spend limit,
+                   uint64_t revision)
 {
-    const struct spend more = draw_more(sim, budget->limit.tokens > 0, budget->limit.nanos > 0);
-    budget->limit           = spend_add(budget->limit, more);
-    budget->raises++;
-    budget->raise           = client_op(sim, OP_RAISE, NULL);
-    budget->raise->budget   = budget;
-    budget->raise->revision = revision;
-    sim_at(sim, (int64_t)sim_draw(sim, 3'000) * MS, client_send, budget->raise);
+    budget->limit = limit;
+    budget->changes++;
+    budget->change           = client_op(sim, OP_BUDGET, NULL);
+    budget->change->budget   = budget;
+    budget->change->revision = revision;
+    sim_at(sim, (int64_t)sim_draw(sim, 3'000) * MS, client_send, budget->change);
 }
 
-static void look_at(struct sim *sim, struct txn *txn, struct sim_budget *budget)
+static bool is_changing(const struct sim_budget *budget)
+{
+    return budget->change && !budget->change->is_done;
+}
+
+static struct spend draw_change(struct sim *sim, const struct sim_budget *budget)
+{
+    return draw_more(sim, budget->limit.tokens > 0, budget->limit.nanos > 0);
+}
+
+static int64_t lowered(int64_t limit, int64_t by)
+{
+    if (limit == 0) return 0; /* there is none */
+    return limit > by ? limit - by : 1;
+}
+
+/* Those that are at work by then may go beyond it. */
+void sim_budgets_committed(struct sim_budget *budget, const struct spend *limit)
+{
+    const struct spend before = budget->holds;
+    budget->over.tokens += before.tokens - limit->tokens;
+    budget->over.nanos += before.nanos - limit->nanos;
+    if (budget->over.tokens < 0) budget->over.tokens = 0;
+    if (budget->over.nanos < 0) budget->over.nanos = 0;
+    budget->holds = *limit;
+}
+
+/* Of those that wait for more: more. `is_any`: of any, less or more. */
+static void look_at(struct sim *sim, struct txn *txn, struct sim_budget *budget, bool is_any)
 {
     CLEANUP(arena_freep) struct arena *arena = arena_new(ROW_MAX);
     Pb__BudgetView *view                     = NULL;
@@ -166,8 +195,12 @@ static void look_at(struct sim *sim, struct txn *txn, struct sim_budget *budget)
     }
     if (got != STATUS_OK) {
         sim_fail(sim, "budget %s is not there", budget->name);
-    } else if (view->paused > 0) {
-        raise_it(sim, budget, view->revision);
+    } else if (is_any || view->paused > 0) {
+        const struct spend by   = draw_change(sim, budget);
+        bool is_less            = is_any && sim_draw(sim, 4) > 0;
+        const struct spend less = {lowered(budget->limit.tokens, by.tokens),
+                                   lowered(budget->limit.nanos, by.nanos)};
+        change(sim, budget, is_less ? less : spend_add(budget->limit, by), view->revision);
     }
 }
 
@@ -178,16 +211,26 @@ void sim_budgets_care(struct sim *sim)
     if (txn_begin_read(stage_store(sim->stage, 0), &txn, NULL) != STATUS_OK) return;
     for (size_t i = 0; i < sim->budgets.count; i++) {
         struct sim_budget *budget = &sim->budgets.items[i];
-        bool is_raised            = budget->raise && !budget->raise->is_done;
-        if (!budget->pauses || is_raised || (!sim->is_calm && sim_draw(sim, 4) > 0)) continue;
-        look_at(sim, txn, budget);
+        if (!budget->pauses || is_changing(budget)) continue;
+        if (!sim->is_calm && sim_draw(sim, 4) > 0) continue;
+        look_at(sim, txn, budget, false);
     }
+}
+
+void sim_budgets_change(struct sim *sim)
+{
+    CLEANUP(txn_abortp) struct txn *txn = NULL;
+    if (sim->budgets.count == 0) return;
+    struct sim_budget *budget = &sim->budgets.items[sim_draw(sim, sim->budgets.count)];
+    if (is_changing(budget)) return;
+    if (txn_begin_read(stage_store(sim->stage, 0), &txn, NULL) != STATUS_OK) return;
+    look_at(sim, txn, budget, true);
 }
 
 /* --- the provider -------------------------------------------------------------------------------
  */
 
-static bool expect(const Pb__LeasedJob *job, struct token_estimate *ret)
+bool sim_budgets_expect(const Pb__LeasedJob *job, struct token_estimate *ret)
 {
     CLEANUP(json_unrefp) json input = json_invalid();
     const str text                  = {(const char *)job->input_json.data, job->input_json.len};
@@ -200,7 +243,7 @@ static bool expect(const Pb__LeasedJob *job, struct token_estimate *ret)
 void sim_budgets_bill(struct sim *sim, struct task_in_hand *task, const Pb__LeasedJob *job)
 {
     struct token_estimate most = {};
-    if (!expect(job, &most)) return;
+    if (!sim_budgets_expect(job, &most)) return;
     if (sim->programs.sites[task->site].kind == SITE_TURN) {
         if (task->ending != ENDS_COMPLETED) return;
         task->output_tokens = TURN_OUTPUT;
@@ -216,7 +259,7 @@ void sim_budgets_bill(struct sim *sim, struct task_in_hand *task, const Pb__Leas
     if (is_over) task->output_tokens = limit + (int64_t)sim_draw(sim, BEYOND_MAX);
     int64_t input = 1 + (int64_t)sim_draw(sim, (uint64_t)most.input);
     task->used =
-        (struct spend){input + task->output_tokens, nanos_of(sim, input, task->output_tokens)};
+        (struct spend){input + task->output_tokens, sim_nanos_of(sim, input, task->output_tokens)};
 }
 
 void sim_budgets_put(const struct sim *sim, struct stage_call *call,
@@ -245,251 +288,9 @@ void sim_budgets_put(const struct sim *sim, struct stage_call *call,
     }
 }
 
-/* --- the books ----------------------------------------------------------------------------------
- */
-
-/* The run that a client has started, around this one; NULL: one of them is gone. */
-static struct plan *root_of(struct sim *sim, const char *run)
-{
-    CLEANUP(arena_freep) struct arena *arena = arena_new(ROW_MAX);
-    char id[ID_LEN + 1];
-    (void)snprintf(id, sizeof id, "%s", run);
-    for (;;) {
-        CLEANUP(txn_abortp) struct txn *txn = NULL;
-        Pb__RunView *row                    = NULL;
-        Pb__RunHead *head                   = NULL;
-        struct store *store                 = stage_store(sim->stage, id_partition(str_from(id)));
-        status got                          = txn_begin_read(store, &txn, NULL);
-        if (got == STATUS_OK) got = run_rows_get(txn, str_from(id), arena, &row, &head, NULL);
-        if (got != STATUS_OK) return NULL;
-        if (!*row->parent_run) {
-            size_t index = strtoul(row->client_id + 1, NULL, 10);
-            return *row->client_id == 'c' && index < sim->plan_count ? &sim->plans[index] : NULL;
-        }
-        (void)snprintf(id, sizeof id, "%s", row->parent_run);
-    }
-}
-
-void sim_budgets_leased(struct sim *sim, struct lease_note *note, const Pb__LeasedJob *job)
-{
-    struct token_estimate most = {};
-    if (!expect(job, &most)) return;
-    note->root = root_of(sim, job->run);
-    (void)snprintf(note->run, sizeof note->run, "%s", job->run);
-    if (most.output < 0) return; /* for it what is left is set aside, be it next to nothing */
-    note->expected =
-        (struct spend){most.input + most.output, nanos_of(sim, most.input, most.output)};
-}
-
-static bool is_charged(const struct sim_budget *budget, const struct plan *root)
+bool sim_budget_is_of(const struct sim_budget *budget, const struct plan *root)
 {
     if (budget->scope == OF_NAMESPACE) return true;
     return strcmp(budget->scope == OF_TEAM ? root->team : root->key,
                   budget->scope == OF_TEAM ? teams[0] : keys[0]) == 0;
-}
-
-static int64_t over(int64_t used, int64_t expected)
-{
-    return used > expected ? used - expected : 0;
-}
-
-/* What was set aside comes back when the lease is over, although its report may still count. */
-static struct spend set_aside(const struct sim *sim, const struct lease_note *note)
-{
-    bool is_late = sim_engine_us(sim, note->partition) >= note->expires_us;
-    return is_late ? (struct spend){} : note->expected;
-}
-
-static const Pb__Usage *usage_of(const Pb__JobReport *report)
-{
-    switch (report->result_case) {
-    case PB__JOB_REPORT__RESULT_COMPLETED: return report->completed->usage;
-    case PB__JOB_REPORT__RESULT_FAILED: return report->failed->usage;
-    case PB__JOB_REPORT__RESULT_RELEASED: return report->released->usage;
-    default: return NULL;
-    }
-}
-
-static void charge(struct sim *sim, const struct lease_note *note, const Pb__Usage *usage,
-                   struct spend aside)
-{
-    const struct spend used   = {usage->input_tokens + usage->output_tokens, usage->cost_usd_nanos};
-    const struct spend beyond = {over(used.tokens, aside.tokens), over(used.nanos, aside.nanos)};
-    int64_t *dearest          = &sim->budgets.dearest_nanos;
-    if (used.nanos > *dearest) *dearest = used.nanos;
-    for (size_t i = 0; i < sim->budgets.count; i++) {
-        struct sim_budget *budget = &sim->budgets.items[i];
-        if (!note->root && budget->scope != OF_NAMESPACE) {
-            budget->is_unsure = true;
-        } else if (is_charged(budget, note->root)) {
-            budget->charged = spend_add(budget->charged, used);
-            budget->beyond  = spend_add(budget->beyond, beyond);
-        }
-    }
-}
-
-void sim_budgets_charge(struct sim *sim, const struct lease_note *note, const Pb__JobReport *report)
-{
-    const Pb__Usage *usage = usage_of(report);
-    if (note->is_model && usage) charge(sim, note, usage, set_aside(sim, note));
-}
-
-/* What the run's own journal says of a job. */
-struct charged {
-    const char *job;
-    size_t count;
-};
-
-static void see_event(const struct event *event, void *context)
-{
-    struct charged *charged = context;
-    bool is_it = event->kind == EVENT_RUN_CHARGED && strcmp(event->id.text, charged->job) == 0;
-    charged->count += is_it;
-}
-
-static status see_charges(bytes entry, void *context, struct error *reterr)
-{
-    const struct entry_scanner scanner = {.event = see_event, .context = context};
-    return entry_scan(entry, &scanner, reterr);
-}
-
-/* NOT_FOUND: the run is gone. */
-static status count_charges(struct sim *sim, const struct lease_note *note, size_t *ret_count)
-{
-    CLEANUP(arena_freep) struct arena *arena = arena_new(ROW_MAX);
-    CLEANUP(txn_abortp) struct txn *txn      = NULL;
-    struct charged charged                   = {.job = note->job};
-    Pb__RunView *row                         = NULL;
-    Pb__RunHead *head                        = NULL;
-    TRY(txn_begin_read(stage_store(sim->stage, note->partition), &txn, NULL));
-    TRY(run_rows_get(txn, str_from(note->run), arena, &row, &head, NULL));
-    TRY(run_entries_walk(txn, head->last_entry, see_charges, &charged, NULL));
-    *ret_count = charged.count;
-    return STATUS_OK;
-}
-
-void sim_budgets_see(struct sim *sim, struct lease_note *note)
-{
-    size_t count = 0;
-    if (note->is_model && count_charges(sim, note, &count) == STATUS_OK) note->charges = count;
-}
-
-static bool is_newest(const struct lease_note *note, const Pb__JobReport *report)
-{
-    return note->token_len == report->lease_token.len &&
-           memcmp(note->token, report->lease_token.data, note->token_len) == 0;
-}
-
-void sim_budgets_charge_late(struct sim *sim, struct lease_note *note, const Pb__JobReport *report,
-                             bool is_first)
-{
-    size_t count           = 0;
-    const Pb__Usage *usage = usage_of(report);
-    if (!note->is_model || !usage) return;
-    if (count_charges(sim, note, &count) != STATUS_OK) {
-        for (size_t i = 0; i < sim->budgets.count; i++) {
-            sim->budgets.items[i].is_unsure =
-                true; /* it went with its run, or was charged before */
-        }
-        return;
-    }
-    bool is_charged_now = count > note->charges;
-    note->charges       = count;
-    if (is_charged_now != is_first) {
-        sim_fail(sim, "budgets: what was used under a lost lease of job %s is %s", note->job,
-                 is_first ? "lost" : "charged twice");
-    }
-    const struct spend aside = is_newest(note, report) ? set_aside(sim, note) : (struct spend){};
-    if (is_charged_now) charge(sim, note, usage, aside);
-}
-
-/* --- the ledger ---------------------------------------------------------------------------------
- */
-
-/* What a call may cost of whose model nobody has heard the price: it goes alone then. */
-static struct spend slack_of(const struct sim *sim, const struct sim_budget *budget)
-{
-    return (struct spend){.nanos = (1 + budget->raises) * sim->budgets.dearest_nanos};
-}
-
-static bool is_more(const struct budget *account, const struct sim_budget *budget)
-{
-    return account->spent.tokens > budget->charged.tokens ||
-           account->spent.nanos > budget->charged.nanos;
-}
-
-static void check_bounds(struct sim *sim, const struct sim_budget *budget,
-                         const struct budget *account)
-{
-    const struct spend slack = slack_of(sim, budget);
-    const struct spend all   = spend_add(account->spent, account->reserved);
-    bool is_over             = (account->limit.tokens > 0 &&
-                    all.tokens > account->limit.tokens + budget->beyond.tokens + slack.tokens) ||
-                   (account->limit.nanos > 0 &&
-                    all.nanos > account->limit.nanos + budget->beyond.nanos + slack.nanos);
-    if (is_over) {
-        sim_fail(sim,
-                 "budget %s: %" PRId64 " tokens and %" PRId64 " nano-dollars are spent or set "
-                 "aside, of %" PRId64 " and %" PRId64,
-                 budget->name, all.tokens, all.nanos, account->limit.tokens, account->limit.nanos);
-    }
-    if (is_more(account, budget) && !budget->is_unsure) {
-        sim_fail(sim, "budget %s: %" PRId64 " tokens are charged, and calls cost %" PRId64,
-                 budget->name, account->spent.tokens, budget->charged.tokens);
-    }
-}
-
-static void check_end(struct sim *sim, const struct sim_budget *budget,
-                      const struct ledger_budget *there)
-{
-    const struct budget *account = &there->account;
-    bool is_less                 = account->spent.tokens < budget->charged.tokens ||
-                   account->spent.nanos < budget->charged.nanos;
-    if ((is_less || is_more(account, budget)) && !budget->is_daily && !budget->is_unsure) {
-        sim_fail(sim, "budget %s: %" PRId64 " tokens are charged, and calls cost %" PRId64,
-                 budget->name, account->spent.tokens, budget->charged.tokens);
-    }
-    if (spend_is_none(account->reserved) && there->waiting_count == 0 && there->paused_count == 0) {
-        return;
-    }
-    sim_fail(sim,
-             "budget %s: all is over, and %" PRId64 " tokens, %" PRId64
-             " nano-dollars are set aside, %zu wait, %zu are paused",
-             budget->name, account->reserved.tokens, account->reserved.nanos, there->waiting_count,
-             there->paused_count);
-}
-
-static void check_purses(struct sim *sim)
-{
-    for (uint16_t i = 0; i < stage_partition_count(sim->stage); i++) {
-        const struct engine *engine = stage_engine(sim->stage, i);
-        size_t count                = map_count(job_queues_fundings(engine->queues)->purses);
-        if (count == 0) continue;
-        sim_fail(sim, "%zu runs of partition %u have something of their budgets set aside", count,
-                 i);
-    }
-}
-
-void sim_budgets_check(struct sim *sim, bool is_final)
-{
-    size_t waiting      = 0;
-    bool is_any_granted = false;
-    if (!stage_is_up(sim->stage) || stage_has_failed(sim->stage)) return;
-    for (size_t i = 0; i < sim->budgets.count; i++) {
-        struct sim_budget *budget         = &sim->budgets.items[i];
-        const struct ledger_budget *there = ledger_find(stage_engine(sim->stage, 0)->ledger,
-                                                        str_from("sim"), str_from(budget->name));
-        if (!there) {
-            sim_fail(sim, "budget %s is not there", budget->name);
-            return;
-        }
-        waiting += there->waiting_count;
-        is_any_granted |= !spend_is_none(there->account.reserved);
-        check_bounds(sim, budget, &there->account);
-        if (is_final) check_end(sim, budget, there);
-    }
-    if (waiting > 0 && !is_any_granted) {
-        sim_fail(sim, "%zu calls wait for what is set aside, and nothing is", waiting);
-    }
-    if (is_final) check_purses(sim);
 }

@@ -14,6 +14,8 @@ enum {
     LIMITS_MAX_SIM = 10'000,
     STARTS_MAX     = 256, /* that are remembered */
     NAME_MAX_SIM   = 64,
+    REIGNS_MAX     = 128,
+    QUEUE_KEYS_MAX = 3, /* that calls have */
 };
 
 #define STARVED_US (120 * SECOND) /* no rate is that slow */
@@ -22,11 +24,20 @@ enum {
  * is given up, longer over restarts, and that clock may step in between. */
 #define TRAVEL_US (60 * SECOND)
 
+/* A rule, and how long it held in whom it was set in. */
+struct reign {
+    struct call_limit rule;
+    uint16_t setter;
+    int64_t since_us, until_us; /* INT64_MAX: it does */
+};
+
 struct sim_limit {
     char name[NAME_MAX_SIM];
-    struct call_limit rule;
-    bool is_shared; /* permits come from the system partition, with their time */
-    unsigned leased;
+    struct reign reigns[REIGNS_MAX];
+    size_t reign_count;
+    bool is_shared;     /* permits come from the system partition, with their time */
+    uint16_t partition; /* else: of the only one that it is in */
+    unsigned leased, leased_before;
     int64_t latest_us; /* of the clock of who gives permits: so much has passed */
     uint64_t start_count;
     int64_t starts_us[STARTS_MAX]; /* the latest, in a ring */
@@ -37,10 +48,20 @@ static struct engine *engine_of(const struct sim *sim, uint16_t partition)
     return stage_engine(sim->stage, partition);
 }
 
+void sim_limits_begin(struct sim *sim)
+{
+    sim->limits.by_name = map_new(LIMITS_MAX_SIM);
+}
+
+void sim_limits_done(struct sim *sim)
+{
+    map_free(sim->limits.by_name);
+}
+
 /* --- drawing ------------------------------------------------------------------------------------
  */
 
-static struct call_limit draw_limit(struct sim *sim, uint32_t least)
+struct call_limit sim_limit_draw(struct sim *sim, uint32_t least)
 {
     struct call_limit limit = {};
     bool has_rate           = sim_draw(sim, 3) == 0;
@@ -52,46 +73,6 @@ static struct call_limit draw_limit(struct sim *sim, uint32_t least)
         limit.rate_s     = 1 + (uint32_t)sim_draw(sim, 8);
     }
     return limit;
-}
-
-static void put_target(const char *name, const struct call_limit *limit, bool is_configured,
-                       struct buf *out)
-{
-    (void)buf_printf(out, "\"worker:%s\":{", name);
-    if (is_configured && limit->concurrency > 0) {
-        (void)buf_printf(out, "\"concurrency\":%u", limit->concurrency);
-    }
-    if (is_configured && limit->rate_count > 0) {
-        (void)buf_printf(out, "%s\"rate\":{\"count\":%u,\"per\":\"%us\"}",
-                         limit->concurrency > 0 ? "," : "", limit->rate_count, limit->rate_s);
-    }
-    (void)buf_put_text(out, "}");
-}
-
-void sim_limits_draw(struct sim *sim)
-{
-    struct sim_limits *limits = &sim->limits;
-    limits->by_name           = map_new(LIMITS_MAX_SIM);
-    if (sim_draw(sim, 2) == 0) return;
-    if (sim_draw(sim, 2) == 0) limits->step = draw_limit(sim, 1);
-    if (sim_draw(sim, 4) == 0) limits->undo = draw_limit(sim, 1);
-    limits->is_configured = sim_draw(sim, 2) == 0;
-    if (sim_draw(sim, 3) == 0) limits->queue = draw_limit(sim, STAGE_PARTITIONS_MAX);
-    if (sim_draw(sim, 3) == 0) limits->key_of_queue = draw_limit(sim, 1);
-    if (!call_limit_is_any(&limits->step) && !call_limit_is_any(&limits->undo)) return;
-
-    CLEANUP(buf_done) struct buf targets = buf_init(FAILURE_MAX);
-    (void)buf_put_text(&targets, "{");
-    put_target("worker.step", &limits->step, limits->is_configured, &targets);
-    (void)buf_put_text(&targets, ",");
-    put_target("worker.undo", &limits->undo, limits->is_configured, &targets);
-    (void)buf_put_text(&targets, "}");
-    /* Whoever is named has a breaker; of those that were drawn each rests for seconds. */
-    bool has_breakers = json_is(sim->breakers.targets, JSON_OBJECT);
-    if (!has_breakers) sim->breakers.common.open_us = 5 * SECOND;
-    json_unref(sim->breakers.targets);
-    status read = json_parse(buf_str(&targets), NULL, &sim->breakers.targets, NULL, NULL);
-    ASSERT(read == STATUS_OK);
 }
 
 static bool is_call(const struct site *site)
@@ -107,88 +88,15 @@ void sim_limits_draw_calls(struct sim *sim)
     for (uint32_t i = 1; i <= sim->programs.site_count; i++) {
         struct site *site = &sim->programs.sites[i];
         if (!is_call(site) || sim_draw(sim, 3) > 0) continue;
-        site->limit = draw_limit(sim, 1);
+        site->limit = sim_limit_draw(sim, 1);
         if (sim_draw(sim, 2) == 0) site->limit.keys = 1 + (uint32_t)sim_draw(sim, 3);
     }
     for (size_t i = 0; i < sim->programs.count; i++) {
         struct call_limit *limit = &sim->programs.items[i].limit;
         if (sim_draw(sim, 2) == 0 || sim->programs.items[i].has_agents) continue;
-        *limit      = draw_limit(sim, 1);
+        *limit      = sim_limit_draw(sim, 1);
         limit->keys = (uint32_t)sim_draw(sim, 3);
     }
-}
-
-/* --- setting them -------------------------------------------------------------------------------
- */
-
-static bool ask(struct sim *sim, uint16_t partition, struct stage_call *call, const char *what)
-{
-    struct error error      = {};
-    call->command.namespace = str_from("sim");
-    status code             = stage_ask(sim->stage, partition, call, &error);
-    if (code != STATUS_OK) sim_fail(sim, "%s is refused: %s", what, error.text);
-    return code == STATUS_OK;
-}
-
-static bool set_target(struct sim *sim, const char *name, const struct call_limit *limit)
-{
-    if (!call_limit_is_any(limit)) return true;
-    CLEANUP(stage_call_freep) struct stage_call *call = stage_call_new(COMMAND_SET_LIMIT, 0);
-    Pb__LimitRule rule                                = PB__LIMIT_RULE__INIT;
-    Pb__SetLimit request                              = PB__SET_LIMIT__INIT;
-    Pb__LimitView response                            = PB__LIMIT_VIEW__INIT;
-    rule.concurrency                                  = limit->concurrency;
-    rule.rate_count                                   = limit->rate_count;
-    rule.rate_period_us                               = limit->rate_s * SECOND;
-    request.name                                      = name;
-    request.rule                                      = &rule;
-    request.by                                        = "sim";
-    call->command.request                             = &request;
-    call->command.response                            = &response;
-    return ask(sim, 0, call, "a limit");
-}
-
-static bool set_queue(struct sim *sim, uint16_t partition)
-{
-    const struct call_limit *queue = &sim->limits.queue;
-    const struct call_limit *key   = &sim->limits.key_of_queue;
-    if (!call_limit_is_any(queue) && !call_limit_is_any(key)) return true;
-    CLEANUP(stage_call_freep) struct stage_call *call = stage_call_new(COMMAND_SET_QUEUE, 0);
-    Pb__SetQueue request                              = PB__SET_QUEUE__INIT;
-    Pb__QueueView response                            = PB__QUEUE_VIEW__INIT;
-    request.name                                      = "default";
-    request.namespace_                                = "sim";
-    request.action                                    = PB__QUEUE_ACTION__QUEUE_ACTION_LIMIT;
-    request.sets_concurrency                          = true;
-    request.concurrency                               = queue->concurrency;
-    request.sets_rate                                 = true;
-    request.rate_count                                = queue->rate_count;
-    request.rate_period_us                            = queue->rate_s * SECOND;
-    request.sets_key                                  = true;
-    request.key_concurrency                           = key->concurrency;
-    request.key_rate_count                            = key->rate_count;
-    request.key_rate_period_us                        = key->rate_s * SECOND;
-    call->command.request                             = &request;
-    call->command.response                            = &response;
-    return ask(sim, partition, call, "a queue's limit");
-}
-
-bool sim_limits_set_up(struct sim *sim)
-{
-    bool is_set = true;
-    if (!sim->limits.is_configured) {
-        is_set = set_target(sim, "worker:worker.step", &sim->limits.step) &&
-                 set_target(sim, "worker:worker.undo", &sim->limits.undo);
-    }
-    for (uint16_t i = 0; i < stage_partition_count(sim->stage) && is_set; i++) {
-        is_set = set_queue(sim, i);
-    }
-    return is_set;
-}
-
-void sim_limits_done(struct sim *sim)
-{
-    map_free(sim->limits.by_name);
 }
 
 /* --- counting -----------------------------------------------------------------------------------
@@ -211,49 +119,119 @@ void sim_limits_restarted(struct sim *sim)
     for (uint16_t i = 0; i < stage_partition_count(sim->stage); i++) (void)passed_us(sim, i);
 }
 
-/* So many calls began since then. */
-static void check_rate_since(struct sim *sim, const struct sim_limit *limit, uint64_t count,
-                             int64_t took_us)
+/* The clock that its permits come with. */
+static uint16_t clock_of(const struct sim_limit *limit)
 {
-    const struct call_limit *rule = &limit->rule;
-    int64_t step_us = (rule->rate_s * SECOND + rule->rate_count - 1) / rule->rate_count;
-    if (count <= rule->rate_count + (uint64_t)(took_us / step_us)) return;
-    sim_fail(sim, "limit %s: %" PRIu64 " calls began within %" PRId64 " ms, of %u in %u s",
-             limit->name, count, took_us / MS, rule->rate_count, rule->rate_s);
+    return limit->is_shared ? 0 : limit->partition;
 }
 
-static void check_rate(struct sim *sim, const struct sim_limit *limit)
+static int64_t travel_us(const struct sim *sim, const struct sim_limit *limit)
 {
-    if (limit->rule.rate_count == 0) return;
-    bool travels      = limit->is_shared && stage_partition_count(sim->stage) > 1;
-    int64_t travel_us = travels ? TRAVEL_US : 0;
-    uint64_t kept     = limit->start_count < STARTS_MAX ? limit->start_count : STARTS_MAX;
-    for (uint64_t count = 1; count <= kept; count++) {
-        uint64_t first  = limit->start_count - count;
-        int64_t took_us = limit->latest_us - limit->starts_us[first % STARTS_MAX];
-        check_rate_since(sim, limit, count, took_us + travel_us);
-    }
-    check_rate_since(sim, limit, limit->start_count, limit->latest_us);
+    return limit->is_shared && stage_partition_count(sim->stage) > 1 ? TRAVEL_US : 0;
 }
 
-static struct sim_limit *limit_at(struct sim *sim, const char *name, const struct call_limit *rule)
+static struct sim_limit *limit_new(struct sim *sim, const char *name)
 {
-    struct sim_limit *limit = map_get(sim->limits.by_name, str_from(name));
-    if (limit) return limit;
-    limit = arena_alloc(sim->arena, sizeof *limit);
+    struct sim_limit *limit = arena_alloc(sim->arena, sizeof *limit);
     ASSERT(limit);
-    *limit = (struct sim_limit){.rule = *rule, .is_shared = true};
+    *limit = (struct sim_limit){.is_shared = true};
     (void)snprintf(limit->name, sizeof limit->name, "%s", name);
     bool is_put = map_put(sim->limits.by_name, str_from(limit->name), limit);
     ASSERT(is_put);
     return limit;
 }
 
+static struct sim_limit *limit_find(const struct sim *sim, const char *name)
+{
+    return map_get(sim->limits.by_name, str_from(name));
+}
+
+static bool is_same(const struct call_limit *a, const struct call_limit *b)
+{
+    return a->concurrency == b->concurrency && a->rate_count == b->rate_count &&
+           a->rate_s == b->rate_s;
+}
+
+/* From now on; what `setter` said before does not hold any more. */
+static void rule_begins(struct sim *sim, struct sim_limit *limit, uint16_t setter,
+                        const struct call_limit *rule)
+{
+    int64_t now_us = limit->reign_count > 0 ? passed_us(sim, clock_of(limit)) : 0;
+    for (size_t i = 0; i < limit->reign_count; i++) {
+        struct reign *reign = &limit->reigns[i];
+        bool is_old         = reign->setter == setter && reign->until_us == INT64_MAX;
+        if (is_old && is_same(&reign->rule, rule)) return;
+        if (is_old) reign->until_us = now_us;
+    }
+    ASSERT(limit->reign_count < REIGNS_MAX);
+    limit->reigns[limit->reign_count++] =
+        (struct reign){.rule = *rule, .setter = setter, .since_us = now_us, .until_us = INT64_MAX};
+}
+
+/* What was never held up by any rule that has held since then. Where there was none for a while: as
+ * if there were none. */
+static struct call_limit most_since(const struct sim_limit *limit, int64_t since_us)
+{
+    struct call_limit most = {.rate_s = UINT32_MAX};
+    bool is_free           = false;
+    bool has_no_rate       = false;
+    for (size_t i = 0; i < limit->reign_count; i++) {
+        const struct call_limit *rule = &limit->reigns[i].rule;
+        if (limit->reigns[i].until_us < since_us) continue;
+        is_free |= rule->concurrency == 0;
+        has_no_rate |= rule->rate_count == 0;
+        if (rule->concurrency > most.concurrency) most.concurrency = rule->concurrency;
+        if (rule->rate_count > most.rate_count) most.rate_count = rule->rate_count;
+        if (rule->rate_s < most.rate_s) most.rate_s = rule->rate_s;
+    }
+    if (is_free) most.concurrency = 0;
+    if (has_no_rate) most.rate_count = 0;
+    return most;
+}
+
+/* So many calls began since then: at most what a full bucket holds, and what came into it. */
+static void check_rate_since(struct sim *sim, const struct sim_limit *limit, uint64_t count,
+                             int64_t since_us)
+{
+    int64_t away_us              = travel_us(sim, limit);
+    int64_t took_us              = limit->latest_us - since_us + away_us;
+    const struct call_limit most = most_since(limit, since_us - away_us);
+    if (most.rate_count == 0) return;
+    int64_t step_us = (most.rate_s * SECOND + most.rate_count - 1) / most.rate_count;
+    if (count <= most.rate_count + (uint64_t)(took_us / step_us)) return;
+    sim_fail(sim, "limit %s: %" PRIu64 " calls began within %" PRId64 " ms, of %u in %u s",
+             limit->name, count, took_us / MS, most.rate_count, most.rate_s);
+}
+
+static void check_rate(struct sim *sim, const struct sim_limit *limit)
+{
+    bool has_rate = false;
+    for (size_t i = 0; i < limit->reign_count; i++) {
+        has_rate |= limit->reigns[i].rule.rate_count > 0;
+    }
+    if (!has_rate) return;
+    uint64_t kept = limit->start_count < STARTS_MAX ? limit->start_count : STARTS_MAX;
+    for (uint64_t count = 1; count <= kept; count++) {
+        uint64_t first = limit->start_count - count;
+        check_rate_since(sim, limit, count, limit->starts_us[first % STARTS_MAX]);
+    }
+    check_rate_since(sim, limit, limit->start_count, 0);
+}
+
+/* Of a program, which does not change it. */
+static struct sim_limit *limit_at(struct sim *sim, const char *name, const struct call_limit *rule)
+{
+    struct sim_limit *limit = limit_find(sim, name);
+    if (!limit) limit = limit_new(sim, name);
+    rule_begins(sim, limit, 0, rule);
+    return limit;
+}
+
 static void count_for(struct sim *sim, struct lease_note *note, struct sim_limit *limit)
 {
     ASSERT(note->limit_count < LIMITS_OF_JOB_MAX);
-    note->limits[note->limit_count++] = limit;
-    limit->latest_us                  = passed_us(sim, limit->is_shared ? 0 : note->partition);
+    note->limits[note->limit_count++]                   = limit;
+    limit->latest_us                                    = passed_us(sim, clock_of(limit));
     limit->starts_us[limit->start_count++ % STARTS_MAX] = limit->latest_us;
     check_rate(sim, limit);
 }
@@ -272,44 +250,75 @@ static void count_key(struct sim *sim, struct lease_note *note, const struct sit
                        is_own ? number : site->program, key);
         count_for(sim, note, limit_at(sim, name, limit));
     }
-    const struct call_limit *queue = &sim->limits.key_of_queue;
-    if (key < 0 || note->is_model || !call_limit_is_any(queue)) return;
+    if (key < 0 || note->is_model) return;
     (void)snprintf(name, sizeof name, "key of queue: %" PRId64, key);
-    count_for(sim, note, limit_at(sim, name, queue));
-}
-
-static void count_queue(struct sim *sim, struct lease_note *note)
-{
-    const struct call_limit *all = &sim->limits.queue;
-    char name[NAME_MAX_SIM];
-    if (!call_limit_is_any(all)) return;
-    const struct queue_limits limits = {.concurrency    = all->concurrency,
-                                        .rate_count     = all->rate_count,
-                                        .rate_period_us = all->rate_s * SECOND};
-    const struct queue_limits share =
-        queue_limits_share(&limits, note->partition, stage_partition_count(sim->stage));
-    const struct call_limit rule = {
-        .concurrency = share.concurrency, .rate_count = share.rate_count, .rate_s = all->rate_s};
-    (void)snprintf(name, sizeof name, "queue of partition %u", note->partition);
-    struct sim_limit *limit = limit_at(sim, name, &rule);
-    limit->is_shared        = false;
-    count_for(sim, note, limit);
+    struct sim_limit *of_key = limit_find(sim, name);
+    if (of_key) count_for(sim, note, of_key);
 }
 
 void sim_limits_leased(struct sim *sim, struct lease_note *note, const char *function,
                        uint32_t site, int64_t n)
 {
-    bool is_undo                    = strcmp(function, "worker.undo") == 0;
-    const struct call_limit *target = is_undo ? &sim->limits.undo : &sim->limits.step;
-    note->limit_count               = 0;
+    char name[NAME_MAX_SIM];
+    note->limit_count = 0;
     if (note->is_model) { /* another queue, and another target */
         count_key(sim, note, &sim->programs.sites[site], site, n);
         return;
     }
-    if (call_limit_is_any(target)) count_for(sim, note, limit_at(sim, function, target));
+    if (sim->operator.queues[note->partition].is_paused) {
+        sim_fail(sim, "a job was leased in partition %u, where the queue is paused",
+                 note->partition);
+    }
+    struct sim_limit *target = limit_find(sim, function);
+    if (target) count_for(sim, note, target);
     count_key(sim, note, &sim->programs.sites[site], site, n);
-    count_queue(sim, note);
+    (void)snprintf(name, sizeof name, "queue of partition %u", note->partition);
+    struct sim_limit *queue = limit_find(sim, name);
+    if (queue) count_for(sim, note, queue);
 }
+
+/* --- other rules --------------------------------------------------------------------------------
+ */
+
+void sim_limits_of_target(struct sim *sim, enum sim_target target, const struct call_limit *rule)
+{
+    static const char *const names[] = {
+        [TARGET_STEP] = "worker.step", [TARGET_UNDO] = "worker.undo"};
+    (void)limit_at(sim, names[target], rule);
+}
+
+static struct call_limit share_of(const struct sim *sim, uint16_t partition,
+                                  const struct call_limit *all)
+{
+    const struct queue_limits limits = {.concurrency    = all->concurrency,
+                                        .rate_count     = all->rate_count,
+                                        .rate_period_us = all->rate_s * SECOND};
+    const struct queue_limits share =
+        queue_limits_share(&limits, partition, stage_partition_count(sim->stage));
+    return (struct call_limit){
+        .concurrency = share.concurrency, .rate_count = share.rate_count, .rate_s = all->rate_s};
+}
+
+void sim_limits_of_queue(struct sim *sim, uint16_t partition, const struct sim_queue *queue)
+{
+    const struct call_limit share = share_of(sim, partition, &queue->all);
+    char name[NAME_MAX_SIM];
+    (void)snprintf(name, sizeof name, "queue of partition %u", partition);
+    struct sim_limit *limit = limit_find(sim, name);
+    if (!limit) limit = limit_new(sim, name);
+    limit->is_shared = false;
+    limit->partition = partition;
+    rule_begins(sim, limit, 0, &share);
+    for (int64_t key = 0; key < QUEUE_KEYS_MAX; key++) {
+        (void)snprintf(name, sizeof name, "key of queue: %" PRId64, key);
+        limit = limit_find(sim, name);
+        if (!limit) limit = limit_new(sim, name);
+        rule_begins(sim, limit, partition, &queue->of_keys);
+    }
+}
+
+/* --- at once ------------------------------------------------------------------------------------
+ */
 
 /* Somebody may be at work at it: it was not reported, its lease holds by both clocks, and its run
  * still wants it. */
@@ -320,25 +329,56 @@ static bool is_leased(const struct sim *sim, const struct lease_note *note)
            open_job_find(engine->queues, str_from(note->job));
 }
 
+static void count_leased(struct sim *sim)
+{
+    size_t cursor = 0;
+    void *found   = NULL;
+    while (map_next(sim->limits.by_name, &cursor, NULL, &found)) {
+        ((struct sim_limit *)found)->leased = 0;
+    }
+    for (struct lease_note *note = sim->notes; note; note = note->next) {
+        if (note->limit_count == 0 || !is_leased(sim, note)) continue;
+        for (size_t i = 0; i < note->limit_count; i++) note->limits[i]->leased++;
+    }
+}
+
+/* For whoever follows one seed. */
+static void tell_leased(struct sim *sim, const struct sim_limit *limit)
+{
+    for (const struct lease_note *note = sim->notes; sim->trace && note; note = note->next) {
+        bool counts = false;
+        for (size_t i = 0; i < note->limit_count; i++) counts |= note->limits[i] == limit;
+        if (!counts || !is_leased(sim, note)) continue;
+        sim_trace(sim, "  job %s is leased in partition %u until %" PRId64 " ms from now",
+                  note->job, note->partition, (note->until_us - sim->now_us) / MS);
+    }
+    for (size_t i = 0; i < limit->reign_count; i++) {
+        const struct reign *reign = &limit->reigns[i];
+        sim_trace(
+            sim,
+            "  partition %u said %u at once and %u in %u s, from %" PRId64 " to %" PRId64 " ms",
+            reign->setter, reign->rule.concurrency, reign->rule.rate_count, reign->rule.rate_s,
+            reign->since_us / MS, reign->until_us == INT64_MAX ? -1 : reign->until_us / MS);
+    }
+}
+
+/* When a limit is lowered, those that are at work by then stay, and no more come. */
 void sim_limits_check(struct sim *sim, uint16_t partition)
 {
     size_t cursor = 0;
     void *found   = NULL;
     if (!stage_is_up(sim->stage)) return;
     (void)passed_us(sim, partition);
+    count_leased(sim);
     while (map_next(sim->limits.by_name, &cursor, NULL, &found)) {
-        ((struct sim_limit *)found)->leased = 0;
-    }
-    for (struct lease_note *note = sim->notes; note; note = note->next) {
-        if (note->limit_count == 0 || !is_leased(sim, note)) continue;
-        for (size_t i = 0; i < note->limit_count; i++) {
-            struct sim_limit *limit = note->limits[i];
-            if (limit->rule.concurrency == 0 || ++limit->leased <= limit->rule.concurrency) {
-                continue;
-            }
-            sim_fail(sim, "limit %s: %u calls at once, of %u", limit->name, limit->leased,
-                     limit->rule.concurrency);
-        }
+        struct sim_limit *limit = found;
+        int64_t now_us          = passed_us(sim, clock_of(limit));
+        uint32_t most           = most_since(limit, now_us - travel_us(sim, limit)).concurrency;
+        uint32_t before         = limit->leased_before;
+        limit->leased_before    = limit->leased;
+        if (most == 0 || limit->leased <= most || limit->leased <= before) continue;
+        tell_leased(sim, limit);
+        sim_fail(sim, "limit %s: %u calls at once, of %u", limit->name, limit->leased, most);
     }
 }
 

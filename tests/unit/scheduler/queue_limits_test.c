@@ -103,6 +103,46 @@ static void test_another_limit_keeps_what_was_taken(void **)
     assert_int_equal(start_rate_opens_us(&rate), 0);
 }
 
+/* Whoever changes it all the time, as two versions of a workflow do with a key of theirs, starts no
+ * more than the larger limit allows. */
+static void test_changes_fill_nothing(void **)
+{
+    static const struct {
+        struct queue_limits one, other;
+        unsigned most; /* in a minute: what the larger bucket holds, and what comes into it */
+    } cases[] = {
+        {{0, 10, 60 * SECOND}, {0, 10, 600 * SECOND}, 20},
+        {{0, 10, 60 * SECOND}, {0, 20, 60 * SECOND}, 40},
+        {{0, 1'000, 60 * SECOND}, {0, 1, 3'600 * SECOND}, 2'000},
+        {{0, 7, 60 * SECOND}, {0, 7, 60 * SECOND}, 14},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct start_rate rate = {};
+        unsigned count         = 0;
+        for (int64_t at_us = 0; at_us < 60 * SECOND; at_us += SECOND / 10) {
+            bool is_other = at_us / (SECOND / 10) % 2 > 0;
+            start_rate_set(&rate, is_other ? &cases[i].other : &cases[i].one, NOW + at_us);
+            while (start_rate_opens_us(&rate) <= NOW + at_us) {
+                start_rate_take(&rate, 1, NOW + at_us);
+                count++;
+            }
+        }
+        assert_in_range(count, cases[i].one.rate_count, cases[i].most);
+    }
+}
+
+/* A limit that is set as it was changes nothing; one that is set when a store is read neither. */
+static void test_the_same_limit_changes_nothing(void **)
+{
+    const struct queue_limits limits = {.rate_count = 7, .rate_period_us = 60 * SECOND};
+    struct start_rate rate           = {.full_us = NOW + 30 * SECOND};
+    start_rate_set(&rate, &limits, NOW);
+    assert_int_equal(rate.full_us, NOW + 30 * SECOND);
+    start_rate_set(&rate, &limits, NOW + SECOND);
+    assert_int_equal(rate.full_us, NOW + 30 * SECOND);
+    assert_int_equal(start_rate_tokens(&rate, NOW), 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -110,6 +150,8 @@ int main(void)
         cmocka_unit_test(test_shares_add_up),
         cmocka_unit_test(test_the_bucket),
         cmocka_unit_test(test_another_limit_keeps_what_was_taken),
+        cmocka_unit_test(test_changes_fill_nothing),
+        cmocka_unit_test(test_the_same_limit_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

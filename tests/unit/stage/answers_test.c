@@ -1,4 +1,5 @@
-/* Answers to requests with an Idempotency-Key: for a day, over crashes, and no longer. */
+/* Answers to requests with an Idempotency-Key: for a day, over crashes, and no longer; to others
+ * that set something: for ten minutes. */
 #include "cmocka.h"
 
 #include "stage/stage.h"
@@ -33,8 +34,8 @@ static bool is_paused(const struct stage *stage)
     return false;
 }
 
-/* Sets the queue; `key` and `payload` stand for a request's, 0: it has none. Returns the outcome,
- * and whether the answer says that it is paused. */
+/* Sets the queue; `key` and `payload` stand for a request's, 0: it has none; without a payload
+ * `key` is an id. Returns the outcome, and whether the answer says that it is paused. */
 static status set_queue(struct stage *stage, Pb__QueueAction action, unsigned key, unsigned payload,
                         bool *ret_paused, const char **ret_code)
 {
@@ -49,7 +50,7 @@ static status set_queue(struct stage *stage, Pb__QueueAction action, unsigned ke
     call->command.request                             = request;
     call->command.response                            = response;
     call->command.namespace                           = str_from("default");
-    (void)snprintf(id, sizeof id, "%032x:%032x", key, payload);
+    (void)snprintf(id, sizeof id, payload > 0 ? "%032x:%032x" : "%032x", key, payload);
     if (key > 0) call->command.request_id = str_from(id);
     status asked = stage_ask(stage, 0, call, NULL);
     assert_true(call->is_done);
@@ -86,6 +87,24 @@ static void test_a_day_and_no_longer(void **)
     }
     assert_int_equal(set_queue(stage, PAUSE, 1, 1, &paused, &code), STATUS_OK); /* 30 h later */
     assert_true(is_paused(stage));
+}
+
+/* A repetition that comes late does not undo what was set since. */
+static void test_an_id_sets_something_once(void **)
+{
+    CLEANUP(stage_closep) struct stage *stage = open_stage();
+    bool paused                               = false;
+    const char *code                          = NULL;
+    assert_int_equal(set_queue(stage, PAUSE, 5, 0, &paused, &code), STATUS_OK);
+    assert_true(paused && is_paused(stage));
+    assert_int_equal(set_queue(stage, RESUME, 6, 0, &paused, &code), STATUS_OK);
+    crash(stage);
+    assert_int_equal(set_queue(stage, PAUSE, 5, 0, &paused, &code), STATUS_OK);
+    assert_true(paused); /* as it was answered */
+    assert_false(is_paused(stage));
+    stage_pass(stage, HOUR / 4);
+    assert_int_equal(set_queue(stage, PAUSE, 5, 0, &paused, &code), STATUS_OK);
+    assert_true(is_paused(stage)); /* nobody asks again so late */
 }
 
 /* A refusal is an answer, too; the same key of another request is another key. */
@@ -356,6 +375,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_day_and_no_longer),
+        cmocka_unit_test(test_an_id_sets_something_once),
         cmocka_unit_test(test_refusals_and_other_keys),
         cmocka_unit_test(test_both_kinds_go),
         cmocka_unit_test(test_any_order),

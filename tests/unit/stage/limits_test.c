@@ -183,12 +183,8 @@ static void a_limit_of_the_document_is_one_for_all_calls(void **state)
     workflow_unref(workflow);
 }
 
-static void a_queue_limits_each_key(void **state)
+static void limit_keys(struct show *show, uint16_t partition, uint32_t concurrency)
 {
-    struct show *show               = *state;
-    struct work work                = {};
-    const struct workflow *workflow = show_put(show, "w", WORKER("{key: '${ .customer }'}"), "");
-    for (int i = 0; i < 3; i++) show_start(show, 0, workflow, customer("a"));
     struct stage_call *call = call_new(show, COMMAND_SET_QUEUE, 0);
     Pb__SetQueue request    = PB__SET_QUEUE__INIT;
     Pb__QueueView response  = PB__QUEUE_VIEW__INIT;
@@ -196,17 +192,24 @@ static void a_queue_limits_each_key(void **state)
     request.name            = "q";
     request.action          = PB__QUEUE_ACTION__QUEUE_ACTION_LIMIT;
     request.sets_key        = true;
-    request.key_concurrency = 1;
-    assert_int_equal(ask(show, 0, call, &request, &response), STATUS_OK);
-    assert_int_equal(response.key_concurrency, 1);
+    request.key_concurrency = concurrency;
+    assert_int_equal(ask(show, partition, call, &request, &response), STATUS_OK);
+    assert_int_equal(response.key_concurrency, concurrency);
+}
+
+static void a_queue_limits_each_key(void **state)
+{
+    struct show *show               = *state;
+    struct work work                = {};
+    const struct workflow *workflow = show_put(show, "w", WORKER("{key: '${ .customer }'}"), "");
+    for (int i = 0; i < 3; i++) show_start(show, 0, workflow, customer("a"));
+    limit_keys(show, 0, 1);
     assert_int_equal(lease(show, "q", &work), 1);
     restart(show);
     assert_int_equal(lease(show, "q", &work), 0);
     show_start(show, 0, workflow, customer("b"));
     assert_int_equal(lease(show, "q", &work), 1);
-    request.key_concurrency = 0;
-    call                    = call_new(show, COMMAND_SET_QUEUE, 0);
-    assert_int_equal(ask(show, 0, call, &request, &response), STATUS_OK);
+    limit_keys(show, 0, 0);
     assert_int_equal(lease(show, "q", &work), 2);
     while (work.count > 0) assert_int_equal(complete(show, &work), STATUS_OK);
     workflow_unref(workflow);
@@ -280,12 +283,12 @@ static void calls_that_are_no_jobs_take_their_part(void **state)
 /* --- several partitions ------------------------------------------------------------------------
  */
 
-static size_t lease_all(struct show *show, struct work *work)
+static size_t lease_all(struct show *show, const char *queue, struct work *work)
 {
     size_t count = 0;
     for (uint16_t i = 0; i < show->partitions; i++) {
-        count += lease_at(show, i, "tools", 1, work);
-        count += lease_at(show, i, "tools", 1, work);
+        count += lease_at(show, i, queue, 1, work);
+        count += lease_at(show, i, queue, 1, work);
     }
     return count;
 }
@@ -304,7 +307,7 @@ static void all_partitions_share_a_limit(void **state)
     }
     for (int round = 0; done < RUNS; round++) {
         assert_in_range(round, 0, 10 * RUNS); /* it goes on */
-        lease_all(show, &work);
+        lease_all(show, "tools", &work);
         assert_in_range(work.count, 0, AT_ONCE);
         if (round % 7 == 3) restart(show);
         if (work.count > 0) {
@@ -314,6 +317,28 @@ static void all_partitions_share_a_limit(void **state)
         pass(show, SECOND);
     }
     assert_int_equal(lease_limit(show, "one", 10, 0)->granted, AT_ONCE); /* all are back */
+    workflow_unref(workflow);
+}
+
+/* Another limit of the same jobs is set again and again: those at work stay counted for theirs. */
+static void a_change_takes_no_permit_from_who_works(void **state)
+{
+    enum { RUNS = 12, AT_ONCE = 2, MORE = 100 };
+    struct show *show = *state;
+    struct work work  = {};
+    const struct workflow *workflow =
+        show_put(show, "w", WORKER("{key: '${ .customer }', concurrency: 2}"), "");
+    for (uint16_t i = 0; i < RUNS; i++) show_start(show, i % PARTITIONS, workflow, customer("a"));
+    for (uint32_t round = 0; round < RUNS || work.count < AT_ONCE; round++) {
+        assert_in_range(round, 0, 10 * RUNS); /* it goes on */
+        lease_all(show, "q", &work);
+        assert_in_range(work.count, 0, AT_ONCE);
+        for (uint16_t i = 0; i < PARTITIONS; i++) limit_keys(show, i, MORE + round);
+        pass(show, SECOND);
+        bool is_one_done = round % 5 == 4 && work.count > 0;
+        if (is_one_done) assert_int_equal(complete(show, &work), STATUS_OK);
+    }
+    while (work.count > 0) assert_int_equal(complete(show, &work), STATUS_OK);
     workflow_unref(workflow);
 }
 
@@ -330,7 +355,7 @@ static void all_partitions_share_a_rate(void **state)
         show_start(show, i % PARTITIONS, workflow, json_object_new(0));
     }
     while (done < RUNS) {
-        lease_all(show, &work);
+        lease_all(show, "tools", &work);
         int64_t minutes = (stage_now_us(show->stage) - began_us) / (10 * SECOND);
         assert_in_range(done + work.count, 0, PER_MINUTE + (size_t)minutes);
         assert_in_range(minutes, 0, RUNS); /* it goes on as fast as it may, more or less */
@@ -357,6 +382,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(calls_that_are_no_jobs_take_their_part, setup,
                                         show_teardown),
         cmocka_unit_test_setup_teardown(all_partitions_share_a_limit, setup_many, show_teardown),
+        cmocka_unit_test_setup_teardown(a_change_takes_no_permit_from_who_works, setup_many,
+                                        show_teardown),
         cmocka_unit_test_setup_teardown(all_partitions_share_a_rate, setup_many, show_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -89,11 +89,11 @@ static status execute(struct engine *engine, struct command *command, struct err
     return STATUS_OK;
 }
 
-/* A request with an Idempotency-Key that was answered is not done again. */
+/* What was answered is not done again. */
 static status execute_once(struct engine *engine, struct command *command, struct error *reterr)
 {
     bool is_answered = false;
-    if (!engine_is_keyed(command)) return execute(engine, command, reterr);
+    if (!engine_is_answered_once(command)) return execute(engine, command, reterr);
     TRY(engine_answer_recall(engine, command, &is_answered, reterr));
     if (is_answered) return STATUS_OK;
     TRY(execute(engine, command, reterr));

@@ -30,27 +30,41 @@ static void place_again(struct job_queues *queues, struct open_job *job, int64_t
     if (was_shut_out && job->is_shut_out) job->target->held_total--; /* it has been counted */
 }
 
-/* A job at work counts for its limits. */
+static bool stands_within(const struct line *line, const struct limit *limit)
+{
+    while (line && line->limit != limit) line = line->parent;
+    return line != NULL;
+}
+
+/* A job at work counts for its limits. What it has of those that stay it keeps: a permit that was
+ * given back would be somebody else's while this one works on. */
+static void exchange_limits(struct job_queues *queues, const struct line *from,
+                            const struct line *to)
+{
+    for (const struct line *line = to; line; line = line->parent) {
+        bool is_new = line->limit && !stands_within(from, line->limit);
+        if (is_new) limit_use(queues->limits, line->limit);
+    }
+    for (const struct line *line = from; line; line = line->parent) {
+        bool is_old = line->limit && !stands_within(to, line->limit);
+        if (is_old) limit_end(queues->limits, line->limit);
+    }
+}
+
 static void lift(struct job_queues *queues, struct open_job *job)
 {
-    if (job->state == OPEN_JOB_LEASED) {
-        job_end_limits(queues, job);
-    } else {
-        job_unplace(queues, job);
-    }
+    if (job->state != OPEN_JOB_LEASED) job_unplace(queues, job);
 }
 
 static void put_down(struct job_queues *queues, struct open_job *job, int64_t now_us)
 {
     struct line *line = job_line_of(queues, job, now_us);
+    bool is_leased    = job->state == OPEN_JOB_LEASED;
     line_use(queues->lines, line);
+    if (is_leased) exchange_limits(queues, job->line, line);
     line_leave(queues->lines, job->line);
     job->line = line;
-    if (job->state == OPEN_JOB_LEASED) {
-        job_use_limits(queues, job);
-    } else {
-        job_place(queues, job, now_us);
-    }
+    if (!is_leased) job_place(queues, job, now_us);
 }
 
 void open_job_aim(struct job_queues *queues, struct open_job *job, struct target *target,

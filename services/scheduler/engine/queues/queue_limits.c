@@ -46,17 +46,29 @@ bool queue_limits_are_same(const struct queue_limits *a, const struct queue_limi
 /* --- the bucket --------------------------------------------------------------------------------
  */
 
+/* As much of the new bucket is missing as of the old one. Rounded up. */
+static int64_t scaled_us(int64_t missing_us, int64_t from_us, int64_t to_us)
+{
+    if (from_us == to_us || missing_us <= 0) return missing_us;
+    double share = (double)missing_us / (double)from_us;
+    return share < 1 ? (int64_t)(share * (double)to_us) + 1 : to_us;
+}
+
 void start_rate_set(struct start_rate *rate, const struct queue_limits *limits, int64_t now_us)
 {
-    int64_t count = limits->rate_count;
+    int64_t count      = limits->rate_count;
+    int64_t filling_us = rate->count * rate->step_us;
     if (count == 0) {
         *rate = (struct start_rate){};
         return;
     }
     rate->count   = limits->rate_count;
     rate->step_us = (limits->rate_period_us + count - 1) / count; /* never faster than asked for */
-    int64_t latest_us = now_us + count * rate->step_us;
-    if (rate->full_us > latest_us) rate->full_us = latest_us;
+    int64_t most_us = count * rate->step_us;
+    if (filling_us > 0) {
+        rate->full_us = now_us + scaled_us(rate->full_us - now_us, filling_us, most_us);
+    }
+    if (rate->full_us > now_us + most_us) rate->full_us = now_us + most_us;
 }
 
 int64_t start_rate_opens_us(const struct start_rate *rate)

@@ -46,7 +46,9 @@ struct start_rate {
     int64_t full_us; /* when it will be full, or was */
 };
 
-/** Another limit. It holds no fewer tokens than it would if it had been emptied now. */
+/** Another limit. The bucket is as full as it was, in parts of what it holds: who changes a limit
+ * to and fro gets no more starts than the larger of both allows. It holds no fewer tokens than it
+ * would if it had been emptied now. */
 void start_rate_set(struct start_rate *rate, const struct queue_limits *limits, int64_t now_us);
 
 /** From when on something may be started; 0: there is no limit. */

@@ -16,20 +16,55 @@ bool engine_is_keyed(const struct command *command)
            command->request_id.ptr[KEY_DIGITS] == ':' && command->kind != COMMAND_START;
 }
 
+/* What changes something that is no run, and does not see by itself that it is repeated: what was
+ * set since then must stay, a schedule starts one run for each trigger, and what is gone was there.
+ */
+static bool is_remembered(enum command_kind kind)
+{
+    switch (kind) {
+    case COMMAND_SET_QUEUE:
+    case COMMAND_CANCEL_JOB:
+    case COMMAND_REDRIVE:
+    case COMMAND_DROP_LETTER:
+    case COMMAND_SET_LIMIT:
+    case COMMAND_SET_BREAKER:
+    case COMMAND_PUT_BUDGET:
+    case COMMAND_DELETE_BUDGET:
+    case COMMAND_PUT_SCHEDULE:
+    case COMMAND_PAUSE_SCHEDULE:
+    case COMMAND_TRIGGER_SCHEDULE:
+    case COMMAND_BACKFILL_SCHEDULE:
+    case COMMAND_DELETE_SCHEDULE:
+    case COMMAND_SUBSCRIBE:
+    case COMMAND_UNSUBSCRIBE:
+    case COMMAND_PUT_ASSISTANT:
+    case COMMAND_DELETE_ASSISTANT:
+    case COMMAND_DELETE_WORKFLOW: return true;
+    default: return false; /* it does, or it may be done twice */
+    }
+}
+
+bool engine_is_answered_once(const struct command *command)
+{
+    bool has_id = command->request_id.len > 0;
+    return engine_is_keyed(command) || (has_id && is_remembered(command->kind));
+}
+
 static str key_of(const struct command *command)
 {
-    return str_slice(command->request_id, 0, KEY_DIGITS);
+    bool is_keyed = engine_is_keyed(command);
+    return is_keyed ? str_slice(command->request_id, 0, KEY_DIGITS) : command->request_id;
 }
 
 static str payload_of(const struct command *command)
 {
-    return str_slice(command->request_id, KEY_DIGITS + 1, REQUEST_ID_KEYED);
+    bool is_keyed = engine_is_keyed(command);
+    return is_keyed ? str_slice(command->request_id, KEY_DIGITS + 1, REQUEST_ID_KEYED) : (str){};
 }
 
-static status find(struct engine *engine, const struct command *command,
-                   Pb__RequestRecord **ret_record, struct error *reterr)
+static enum request_kind kind_of(const struct command *command)
 {
-    return engine_request_row(engine, REQUEST_ANSWERED, key_of(command), ret_record, reterr);
+    return engine_is_keyed(command) ? REQUEST_ANSWERED : REQUEST_DONE;
 }
 
 /* --- answering ---------------------------------------------------------------------------------
@@ -38,7 +73,6 @@ static status find(struct engine *engine, const struct command *command,
 static status answer_as_before(const Pb__RequestRecord *record, struct command *command,
                                struct error *reterr)
 {
-    command->is_replayed         = true;
     ProtobufCMessage *response   = command->response;
     ProtobufCMessage *remembered = NULL;
     if (record->code != STATUS_OK) {
@@ -57,10 +91,12 @@ status engine_answer_recall(struct engine *engine, struct command *command, bool
                             struct error *reterr)
 {
     Pb__RequestRecord *record = NULL;
-    TRY(find(engine, command, &record, reterr));
+    TRY(engine_request_row(engine, kind_of(command), key_of(command), &record, reterr));
     *ret_answered = record != NULL;
     if (!record) return STATUS_OK;
     engine_answer(engine, command);
+    engine->is_done_before = true;
+    command->is_replayed   = engine_is_keyed(command);
     if (str_is(payload_of(command), record->payload)) {
         return answer_as_before(record, command, reterr);
     }
@@ -125,5 +161,5 @@ status engine_answer_keep(struct engine *engine, const struct command *command,
     record.answer            = (ProtobufCBinaryData){.data = packed, .len = size};
     if (!record.payload) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
     TRY(note_runs(engine, command, response, &record, reterr));
-    return engine_request_add(engine, REQUEST_ANSWERED, key_of(command), &record, reterr);
+    return engine_request_add(engine, kind_of(command), key_of(command), &record, reterr);
 }

@@ -4,14 +4,15 @@
  *
  * Rows of TABLE_REQUESTS, written in the transaction of what the request did and found there by
  * their keys: nothing of them is in memory, and nothing is read at start. There are two kinds: of
- * every request that changed something what it made, for 10 minutes; of one with an Idempotency-Key
- * what it was answered (answers.h), for 24 hours. Old ones are deleted a few at a time.
+ * every request that changed something what it made or was answered, for 10 minutes; of one with an
+ * Idempotency-Key what it was answered (answers.h), for 24 hours. Old ones are deleted a few at a
+ * time.
  *
  * Limits in a partition: 500,000 rows of the first kind; 200,000 and 256 MiB of answers of the
  * second. Beyond that rows of the oldest bucket go before their time. Rows of the first kind go a
  * thousand at a time: if each turn deleted what it adds, it would write a second path of the tree.
  *
- *     1, bucket (u32), request id            what it made; a bucket is 10 minutes of the engine's
+ *     1, bucket (u32), request id            what it made, or was answered; a bucket is 10 minutes
  *     2, bucket (u32), stands for the key    what it was answered; a bucket is 12 hours
  *     3, run id, bucket (u32), the same      nothing: that answer may show something of the run
  *     4                                      RequestTotals
@@ -32,7 +33,7 @@
 struct engine;
 
 enum request_kind {
-    REQUEST_DONE     = 1, /* what a request made */
+    REQUEST_DONE     = 1, /* what a request made, or was answered */
     REQUEST_ANSWERED = 2, /* what one with an Idempotency-Key was answered */
 };
 
