@@ -107,6 +107,13 @@ void workers_leased(struct sim *sim, uint16_t partition, const struct command *c
     }
 }
 
+bool workers_lease_holds(const struct sim *sim, const Pb__LeasedJob *job)
+{
+    const struct lease_note *note = map_get(sim->leases, str_from(job->id));
+    return note && !note->is_over && note->until_us > sim->now_us &&
+           is_token_of(note, job->lease_token);
+}
+
 void workers_restarted(struct sim *sim)
 {
     for (struct lease_note *note = sim->notes; note; note = note->next) {

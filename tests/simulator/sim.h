@@ -318,6 +318,8 @@ void workers_begin(struct sim *sim);
 
 /** In the step that leased: the books of leases. */
 void workers_leased(struct sim *sim, uint16_t partition, const struct command *command);
+/** False: the answer that brought it came so late that somebody else may have it. */
+bool workers_lease_holds(const struct sim *sim, const Pb__LeasedJob *job);
 /** Leases begin anew, by the new engines' time, which may be before that of the old ones. */
 void workers_restarted(struct sim *sim);
 void workers_reported(struct sim *sim, const struct command *command);

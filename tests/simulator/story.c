@@ -5,6 +5,7 @@
 #include "scheduler/run/state.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { JOBS_MAX = 100'000 };
@@ -150,11 +151,17 @@ static void job_ended(struct story *story, const struct event *event)
     }
 }
 
-static bool is_doubt(const struct event *event)
+/* Nobody knows: in the engine's words, or in those of a worker that did not know what its call has
+ * done when it was cancelled. */
+static bool is_doubt(const struct sim *sim, const struct event *event)
 {
-    json type = json_get_text(event->error, "type");
-    return json_is(type, JSON_TEXT) &&
-           str_is(json_str(type), "https://tutti.dev/errors/unknown-outcome");
+    static const char unsure[] = "https://sim.test/transient/"; /* and the place */
+    json type                  = json_get_text(event->error, "type");
+    if (!json_is(type, JSON_TEXT)) return false;
+    if (str_is(json_str(type), "https://tutti.dev/errors/unknown-outcome")) return true;
+    if (!str_starts_with(json_str(type), str_from(unsure))) return false;
+    uint64_t site = strtoull(json_str(type).ptr + sizeof unsure - 1, NULL, 10);
+    return site <= sim->programs.site_count && sim->programs.sites[site].kind == SITE_UNSURE;
 }
 
 /* --- all ----------------------------------------------------------------------------------------
@@ -234,7 +241,7 @@ void story_event(const struct run *run, const struct event *event, void *context
     case EVENT_COMPENSATION_COMPLETED: story->tasks_open--; break;
     case EVENT_COMPENSATION_FAILED:
         story->tasks_open--;
-        story->doubts += is_doubt(event);
+        story->doubts += is_doubt(story->sim, event);
         break;
     case EVENT_TASK_COMPLETED:
     case EVENT_TASK_FAULTED:

@@ -242,7 +242,9 @@ static void do_job(struct sim *sim, struct task_in_hand *task, const Pb__LeasedJ
     bool is_unsure = sim->programs.sites[task->site].kind == SITE_UNSURE;
     task->settles  = job->settles;
     if (job->settles && !is_unsure) sim_fail(sim, "job %s is not to be looked up", job->id);
-    if (is_unsure && task->ending != ENDS_RELEASED) sim_cuts_choose(sim, task, job->settles);
+    bool is_begun = task->ending != ENDS_RELEASED && workers_lease_holds(sim, job);
+    if (is_unsure && is_begun) sim_cuts_choose(sim, task, job->settles);
+    if (is_unsure && !is_begun) task->ending = ENDS_RELEASED;
     if (sim->programs.sites[task->site].kind == SITE_TURN) sim_agents_answer(sim, task, job);
     sim_budgets_bill(sim, task, job);
 }
