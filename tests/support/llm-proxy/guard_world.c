@@ -1,0 +1,275 @@
+#include "support/llm-proxy/guard_world.h"
+
+#include "base/clock.h"
+#include "base/id.h"
+#include "base/mem.h"
+#include "support/cmocka.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- the scheduler -----------------------------------------------------------------------------
+ */
+
+static void *zeroed(struct rpc_call *call, size_t size)
+{
+    void *memory = arena_alloc(call->arena, size);
+    if (!memory) abort();
+    return memory;
+}
+
+static struct said *said_of(struct rpc_call *call)
+{
+    struct world *world = call->context;
+    (void)pthread_mutex_lock(&world->mutex);
+    return &world->said;
+}
+
+static status answer(struct rpc_call *call, status code)
+{
+    struct world *world = call->context;
+    (void)pthread_mutex_unlock(&world->mutex);
+    rpc_reply(call, code, NULL);
+    return STATUS_OK;
+}
+
+static status list_budgets(struct rpc_call *call, struct error *)
+{
+    struct said *said     = said_of(call);
+    Pb__BudgetList *list  = call->response;
+    Pb__BudgetView **them = zeroed(call, (said->budgets + 1) * sizeof *them);
+    said->listed++;
+    for (size_t i = 0; i < said->budgets; i++) {
+        them[i] = zeroed(call, sizeof **them);
+        pb__budget_view__init(them[i]);
+    }
+    list->budgets   = them;
+    list->n_budgets = said->budgets;
+    return answer(call, STATUS_OK);
+}
+
+static status reserve(struct rpc_call *call, struct error *)
+{
+    struct said *said       = said_of(call);
+    Pb__ReservedBudgets *to = call->response;
+    said->reserved++;
+    to->verdict     = said->verdict;
+    to->charged     = said->charged;
+    to->needs_price = said->needs_price;
+    to->resets_us   = said->resets_us;
+    to->reason      = said->verdict == GRANTED ? "" : "budget `b`: it is spent";
+    return answer(call, said->fails_to_reserve ? STATUS_INTERNAL : STATUS_OK);
+}
+
+static status settle(struct rpc_call *call, struct error *)
+{
+    struct said *said                = said_of(call);
+    const Pb__SettleBudgets *request = call->request;
+    said->settled++;
+    if (said->fails_to_settle > 0) {
+        said->fails_to_settle--;
+        return answer(call, STATUS_INTERNAL);
+    }
+    for (size_t i = 0; i < request->n_ends && said->end_count < ENDS_MAX; i++) {
+        struct ended *ended = &said->ends[said->end_count++];
+        (void)snprintf(ended->call, sizeof ended->call, "%s", request->ends[i]->call);
+        ended->tokens      = request->ends[i]->used_tokens;
+        ended->nanos       = request->ends[i]->used_nanos;
+        ended->is_unpriced = request->ends[i]->unpriced;
+    }
+    return answer(call, STATUS_OK);
+}
+
+static void fill_breaker(struct said *said, const Pb__TargetReport *report, Pb__BreakerView *view)
+{
+    pb__breaker_view__init(view);
+    view->name          = "llm:one";
+    view->state         = said->breaker;
+    view->held_until_us = said->rests_until_us;
+    view->probe         = report->wants_probe && said->probes > 0;
+    if (said->open_us > 0) {
+        view->failures_max  = 3;
+        view->window_us     = INT64_C(3'600'000'000);
+        view->open_us       = said->open_us;
+        view->successes_max = 1;
+    }
+    if (view->probe) said->probes--;
+}
+
+static status report(struct rpc_call *call, struct error *)
+{
+    struct said *said                = said_of(call);
+    const Pb__BreakerReport *request = call->request;
+    Pb__BreakerList *list            = call->response;
+    list->breakers                   = zeroed(call, request->n_targets * sizeof *list->breakers);
+    said->reports++;
+    if (said->is_mute) return answer(call, STATUS_UNAVAILABLE);
+    for (size_t i = 0; i < request->n_targets; i++) {
+        const Pb__TargetReport *target = request->targets[i];
+        if (strcmp(target->target, "llm:one") != 0) continue;
+        Pb__BreakerView *view = zeroed(call, sizeof *view);
+        said->failures += target->failures;
+        if (target->probe != PB__PROBE_END__PROBE_END_NONE) said->probe_end = target->probe;
+        fill_breaker(said, target, view);
+        list->breakers[list->n_breakers++] = view;
+    }
+    return answer(call, STATUS_OK);
+}
+
+static status list_limits(struct rpc_call *call, struct error *)
+{
+    struct said *said   = said_of(call);
+    Pb__LimitList *list = call->response;
+    if (!said->is_limited) return answer(call, STATUS_OK);
+    Pb__LimitView *view = zeroed(call, sizeof *view);
+    Pb__LimitRule *rule = zeroed(call, sizeof *rule);
+    pb__limit_view__init(view);
+    pb__limit_rule__init(rule);
+    rule->concurrency = 1;
+    view->name        = "llm:one";
+    view->rule        = rule;
+    list->limits      = zeroed(call, sizeof *list->limits);
+    list->limits[0]   = view;
+    list->n_limits    = 1;
+    return answer(call, STATUS_OK);
+}
+
+/* Of a key: starts or tokens a minute. */
+static status lease_of_key(struct rpc_call *call, const Pb__LimitWant *want)
+{
+    struct said *said        = said_of(call);
+    Pb__LeasedLimits *leased = call->response;
+    Pb__LimitLease *granted  = zeroed(call, sizeof *granted);
+    bool is_starts           = strcmp(want->name, "llmkey:one/k:requests") == 0;
+    pb__limit_lease__init(granted);
+    said->key_asks++;
+    if (said->fails_to_lease) return answer(call, STATUS_INTERNAL);
+    said->spent += want->spent;
+    granted->name       = want->name;
+    granted->is_limited = true;
+    granted->granted    = want->want < said->starts ? want->want : said->starts;
+    granted->retry_us   = is_starts ? 0 : said->tokens_opens_us;
+    said->starts -= granted->granted;
+    if (is_starts && said->starts == 0) granted->retry_us = clock_unix_us() + INT64_C(60'000'000);
+    leased->limits    = zeroed(call, sizeof *leased->limits);
+    leased->limits[0] = granted;
+    leased->n_limits  = 1;
+    return answer(call, STATUS_OK);
+}
+
+static status lease(struct rpc_call *call, struct error *)
+{
+    const Pb__LeaseLimits *asked = call->request;
+    if (asked->limits[0]->rule) return lease_of_key(call, asked->limits[0]);
+    struct said *said         = said_of(call);
+    const Pb__LimitWant *want = ((const Pb__LeaseLimits *)call->request)->limits[0];
+    Pb__LeasedLimits *leased  = call->response;
+    Pb__LimitLease *granted   = zeroed(call, sizeof *granted);
+    uint32_t free_now         = said->permits > want->held ? said->permits - want->held : 0;
+    pb__limit_lease__init(granted);
+    granted->name       = want->name;
+    granted->is_limited = said->is_limited;
+    granted->granted    = want->want < free_now ? want->want : free_now;
+    leased->limits      = zeroed(call, sizeof *leased->limits);
+    leased->limits[0]   = granted;
+    leased->n_limits    = 1;
+    said->held          = want->held + granted->granted;
+    return answer(call, STATUS_OK);
+}
+
+static const struct rpc_method budget_methods[]  = {{.name = "List", .handle = list_budgets},
+                                                    {.name = "Reserve", .handle = reserve},
+                                                    {.name = "Settle", .handle = settle},
+                                                    {}};
+static const struct rpc_method breaker_methods[] = {{.name = "Report", .handle = report}, {}};
+static const struct rpc_method limit_methods[]   = {
+      {.name = "List", .handle = list_limits}, {.name = "Lease", .handle = lease}, {}};
+
+/* --- the world ---------------------------------------------------------------------------------
+ */
+
+static int64_t now_ms(void *context)
+{
+    struct world *world = context;
+    return atomic_load(&world->now_ms);
+}
+
+struct said guard_world_look(struct world *world)
+{
+    (void)pthread_mutex_lock(&world->mutex);
+    struct said said = world->said;
+    (void)pthread_mutex_unlock(&world->mutex);
+    return said;
+}
+
+/* Its answer is about to be posted to the loop. */
+static void on_observed(const struct rpc_observation *, void *context)
+{
+    struct world *world = context;
+    atomic_fetch_add(&world->answered, 1);
+}
+
+void guard_world_tick(struct world *world)
+{
+    enum { ASKED = 3 /* breakers, limits, budgets */ };
+    unsigned until = atomic_load(&world->answered) + ASKED;
+    atomic_fetch_add(&world->now_ms, SECOND_MS);
+    for (int i = 0; i < TURNS_MAX && atomic_load(&world->answered) < until; i++) {
+        loop_turn(world->loop, 1);
+    }
+    assert_true(atomic_load(&world->answered) >= until);
+    loop_turn(world->loop, 0);
+}
+
+/* The answers to the first one have been taken when those to the second one are there. */
+void guard_world_refresh(struct world *world)
+{
+    guard_world_tick(world);
+    guard_world_tick(world);
+}
+
+void guard_world_begin(struct world *world, struct said said)
+{
+    static atomic_uint number;
+    *world = (struct world){.said = said};
+    (void)pthread_mutex_init(&world->mutex, NULL);
+    (void)snprintf(world->url, sizeof world->url, "inproc://guard-test-%u", number++);
+    const struct rpc_service services[]    = {{&pb__budgets__descriptor, budget_methods, world},
+                                              {&pb__breakers__descriptor, breaker_methods, world},
+                                              {&pb__limits__descriptor, limit_methods, world},
+                                              {}};
+    const struct rpc_server_options server = {
+        .url = world->url, .services = services, .drain_ms = 100};
+    static const ProtobufCServiceDescriptor *const asked[] = {
+        &pb__budgets__descriptor, &pb__breakers__descriptor, &pb__limits__descriptor, NULL};
+    struct error error = {};
+    if (rpc_server_start(&server, &world->server, &error) != STATUS_OK) fail_msg("%s", error.text);
+    const struct rpc_client_options client = {.endpoints = world->url,
+                                              .choice    = RPC_OWNER,
+                                              .services  = asked,
+                                              .observe   = on_observed,
+                                              .context   = world};
+    if (rpc_client_open(&client, &world->client, &error) != STATUS_OK) fail_msg("%s", error.text);
+    const struct loop_options loop = {.clock = now_ms, .clock_context = world};
+    assert_int_equal(loop_new(&loop, &world->loop, NULL), STATUS_OK);
+    world->catalog                    = mem_new(1, sizeof *world->catalog);
+    world->catalog->providers[0].name = "one";
+    world->catalog->providers[1].name = "two";
+    world->catalog->provider_count    = 2;
+    world->guard                      = guard_new(world->loop, world->catalog);
+    guard_start(world->guard, world->client, "proxy");
+    guard_world_refresh(world);
+}
+
+void guard_world_end(struct world *world)
+{
+    rpc_client_closep(&world->client);
+    rpc_server_stopp(&world->server);
+    loop_turn(world->loop, 0); /* what was posted meanwhile */
+    guard_stop(world->guard);
+    guard_freep(&world->guard);
+    loop_free(world->loop);
+    (void)pthread_mutex_destroy(&world->mutex);
+    free(world->catalog);
+}

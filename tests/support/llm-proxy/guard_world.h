@@ -1,0 +1,82 @@
+/**
+ * guard_world: a guard, and a scheduler that says what it is told to and remembers what it hears.
+ *
+ * Threads: the test's has the loop; the scheduler's are behind the mutex.
+ */
+#ifndef SUPPORT_GUARD_WORLD_H
+#define SUPPORT_GUARD_WORLD_H
+
+#include "breaker.pb-c.h"
+#include "budget.pb-c.h"
+#include "limit.pb-c.h"
+#include "llm-proxy/guard/guard.h"
+#include "rpc/rpc.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum { TURNS_MAX = 20'000, SECOND_MS = 1'000, ENDS_MAX = 16, CALL_SIZE = 32 };
+
+#define GRANTED PB__BUDGET_VERDICT__BUDGET_VERDICT_GRANTED
+#define WAITING PB__BUDGET_VERDICT__BUDGET_VERDICT_WAITING
+#define REFUSED PB__BUDGET_VERDICT__BUDGET_VERDICT_REFUSED
+
+/* A call that was said to be over. */
+struct ended {
+    char call[CALL_SIZE];
+    int64_t tokens, nanos;
+    bool is_unpriced;
+};
+
+/* What the scheduler says, and what it has heard. Set while nobody asks, else under the mutex. */
+struct said {
+    size_t budgets;
+    Pb__BudgetVerdict verdict;
+    bool charged, needs_price, fails_to_reserve;
+    int64_t resets_us;
+    unsigned fails_to_settle; /* as often */
+    Pb__BreakerState breaker; /* of "llm:one" */
+    int64_t rests_until_us;
+    unsigned probes;  /* that it gives */
+    uint32_t permits; /* likewise; concurrency of the limit */
+    bool is_limited;
+    uint32_t starts;         /* of a key, that are left */
+    int64_t tokens_opens_us; /* of a key; 0: there are some */
+    bool fails_to_lease;
+    bool is_mute;    /* about breakers */
+    int64_t open_us; /* of the breaker, after three failures; 0: as usual */
+
+    unsigned listed, reserved, settled, reports, failures;
+    struct ended ends[ENDS_MAX];
+    size_t end_count;
+    Pb__ProbeEnd probe_end;
+    uint32_t held; /* permits, as last heard */
+    uint32_t spent, key_asks;
+};
+
+struct world {
+    char url[64];
+    struct rpc_server *server;
+    struct rpc_client *client;
+    struct loop *loop;
+    struct catalog *catalog;
+    struct guard *guard;
+    pthread_mutex_t mutex;
+    struct said said;
+    atomic_llong now_ms; /* of the loop */
+    atomic_uint answered;
+};
+
+/** Begins with what the scheduler is to say; it has been heard when this returns. */
+void guard_world_begin(struct world *world, struct said said);
+void guard_world_end(struct world *world);
+
+struct said guard_world_look(struct world *world);
+
+/** A tick, until what it asks has been answered. */
+void guard_world_tick(struct world *world);
+
+/** Until what was said before it has been heard. */
+void guard_world_refresh(struct world *world);
+
+#endif
