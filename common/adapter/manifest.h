@@ -291,7 +291,8 @@ struct manifest {
     struct formula *headers;
     const char *content_type;
     int64_t connect_ms, total_ms;
-    int64_t answer_max; /* bytes */
+    int64_t answer_max;                      /* bytes */
+    const char *tls_ca, *tls_cert, *tls_key; /* slots; NULL: as everybody */
     struct formula *ok_when, *error_message;
     struct error_rule *errors;
     size_t error_count;

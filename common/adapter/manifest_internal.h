@@ -77,6 +77,9 @@ struct schema *schema_at(struct reading *reading, json source);
 /* `default` of each of these properties. */
 void defaults_read(struct reading *reading, json properties, struct formula_map *ret_defaults);
 
+/* Finds a name of a secret under `key` that the manifest does not have. */
+void secret_check(struct reading *reading, json map, const char *key);
+
 void manifest_auth_read(struct reading *reading, json map, struct manifest_auth *ret_auth);
 void error_rules_read(struct reading *reading, json map, struct error_rule **ret_rules,
                       size_t *ret_count);

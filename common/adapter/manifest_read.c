@@ -99,6 +99,18 @@ static void config_read(struct reading *reading, json properties)
     reading_leave(reading, back);
 }
 
+static void tls_read(struct reading *reading, json tls)
+{
+    static const char *const keys[] = {"ca", "cert", "key"};
+    struct manifest *manifest       = reading->manifest;
+    size_t back                     = reading_enter(reading, "tls");
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) secret_check(reading, tls, keys[i]);
+    manifest->tls_ca   = text_at(tls, "ca");
+    manifest->tls_cert = text_at(tls, "cert");
+    manifest->tls_key  = text_at(tls, "key");
+    reading_leave(reading, back);
+}
+
 static void http_read(struct reading *reading, json http)
 {
     struct manifest *manifest = reading->manifest;
@@ -111,6 +123,7 @@ static void http_read(struct reading *reading, json http)
     manifest->total_ms        = duration_at_ms(timeout, "total", MANIFEST_TOTAL_MS);
     manifest->answer_max      = size_at(http, "max_response", MANIFEST_ANSWER_MAX);
     if (!manifest->content_type) manifest->content_type = "application/json";
+    tls_read(reading, json_get_text(http, "tls"));
     reading_leave(reading, back);
 }
 

@@ -24,10 +24,10 @@ static size_t choice_of(const char *text, const char *const *names, size_t count
 
 /* --- auth ------------------------------------------------------------------------------------- */
 
-static void check_secret(struct reading *reading, json auth, const char *key)
+void secret_check(struct reading *reading, json map, const char *key)
 {
     const struct manifest *manifest = reading->manifest;
-    const char *name                = text_at(auth, key);
+    const char *name                = text_at(map, key);
     const char *names[SECRETS_SHOWN_MAX];
     size_t count = 0;
     if (!name) return;
@@ -121,7 +121,7 @@ void manifest_auth_read(struct reading *reading, json map, struct manifest_auth 
     if (!json_is(auth, JSON_OBJECT)) return; /* not given, or `none` */
     size_t back = reading_enter(reading, "auth");
     for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++) {
-        check_secret(reading, auth, secrets[i]);
+        secret_check(reading, auth, secrets[i]);
     }
     size_t kind        = choice_of(text_at(auth, "type"), kinds, sizeof kinds / sizeof *kinds);
     const char *secret = text_at(auth, "secret");

@@ -17,6 +17,7 @@ static struct log_sink {
     pthread_mutex_t mutex; /* guards all below */
     const char *service;
     enum log_format format;
+    log_scrub_fn *scrub; /* NULL: none */
     str secrets[LOG_SECRETS_MAX];
     char *copies[LOG_SECRETS_MAX]; /* owned: what they are views of */
     size_t secret_count;
@@ -48,6 +49,13 @@ void log_init(const char *service, enum log_level level, enum log_format format)
 void log_set_level(enum log_level level)
 {
     atomic_store_explicit(&sink.level, level, memory_order_relaxed);
+}
+
+void log_set_scrub(log_scrub_fn *scrub)
+{
+    lock();
+    sink.scrub = scrub;
+    unlock();
 }
 
 bool log_is_written(enum log_level level)
@@ -108,6 +116,7 @@ static void write_record(enum log_level level, const char *message, const struct
         .message     = message,
         .fields      = fields,
         .field_count = count,
+        .scrub       = sink.scrub,
     };
     char line[LOG_LINE_MAX];
     size_t len = log_render(&record, sink.format, sink.secrets, sink.secret_count, line);

@@ -3,7 +3,8 @@
  *
  * Constant message, variable fields. Values are redacted by field name (authorization, api_key,
  * password, secret, token, cookie, also as the last word of a longer name) and by the secret values
- * registered with log_add_secret(). A line over LOG_LINE_MAX is cut and says so ("cut":true).
+ * registered with log_add_secret(), and what log_set_scrub() finds is taken out. A line over
+ * LOG_LINE_MAX is cut and says so ("cut":true).
  *
  * {"ts":"2026-11-22T10:00:00.000Z","level":"info","service":"gateway","msg":"job.completed",...}
  *
@@ -12,7 +13,7 @@
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
-#include "base/str.h"
+#include "base/buf.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -48,6 +49,11 @@ struct log_field {
 /** Sets the name that every line carries, the least level and the form. Once, before threads. */
 void log_init(const char *service, enum log_level level, enum log_format format);
 void log_set_level(enum log_level level);
+
+/** Puts `text` into `out` without what must not be in a log; false, and nothing there, if it may
+ * stay as it is. Pure; called by all threads. */
+typedef bool log_scrub_fn(str text, struct buf *out);
+void log_set_scrub(log_scrub_fn *scrub);
 
 /** Says whether lines of that level are written, for who would prepare one in vain. */
 bool log_is_written(enum log_level level);

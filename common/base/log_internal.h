@@ -11,6 +11,7 @@ struct log_record {
     const char *message;
     const struct log_field *fields;
     size_t field_count;
+    log_scrub_fn *scrub; /* NULL: texts stay */
 };
 
 /** Writes one line with its newline and returns its length. `format` is not LOG_AUTO. */

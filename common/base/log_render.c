@@ -23,6 +23,7 @@ struct line {
     enum log_format format;
     const str *secrets;
     size_t secret_count;
+    log_scrub_fn *scrub;
 };
 
 static void put(struct line *line, str text)
@@ -101,8 +102,29 @@ static bool is_plain(str text)
     return text.len > 0;
 }
 
+/* Secrets first: what else is found may be a part of one. */
+static bool scrub(const struct line *line, str text, struct buf *out)
+{
+    CLEANUP(buf_done) struct buf shown = buf_init(2 * LOG_LINE_MAX);
+    CLEANUP(buf_done) struct buf probe = buf_init(4 * LOG_LINE_MAX);
+    text                               = str_slice(text, 0, LOG_LINE_MAX);
+    if (!line->scrub(text, &probe)) return false;
+    for (size_t at = 0; at < text.len && !shown.is_full;) {
+        size_t hidden = secret_at(line, text, at);
+        if (hidden > 0) {
+            (void)buf_put_text(&shown, "***");
+            at += hidden;
+        } else {
+            (void)buf_put_byte(&shown, text.ptr[at++]);
+        }
+    }
+    return line->scrub(buf_str(&shown), out);
+}
+
 static void put_string(struct line *line, str text)
 {
+    CLEANUP(buf_done) struct buf clean = buf_init(4 * LOG_LINE_MAX);
+    if (line->scrub && scrub(line, text, &clean)) text = buf_str(&clean);
     bool has_quotes = line->format == LOG_JSON || !is_plain(text);
     if (has_quotes) put(line, str_from("\""));
     put_escaped(line, text);
@@ -185,8 +207,11 @@ size_t log_render(const struct log_record *record, enum log_format format, const
     static const char *const levels[] = {
         [LOG_DEBUG] = "debug", [LOG_INFO] = "info", [LOG_WARN] = "warn", [LOG_ERROR] = "error"};
     ASSERT(format != LOG_AUTO);
-    struct line out = {
-        .text = line, .format = format, .secrets = secrets, .secret_count = secret_count};
+    struct line out = {.text         = line,
+                       .format       = format,
+                       .secrets      = secrets,
+                       .secret_count = secret_count,
+                       .scrub        = record->scrub};
     char time[TIME_TEXT_SIZE];
     time_format(record->unix_us, time);
     if (format == LOG_JSON) {

@@ -138,6 +138,9 @@ struct config_common {
 enum { CONFIG_COMMON_COUNT = 3 };
 extern const struct config_option config_common_options[CONFIG_COMMON_COUNT];
 
+/** Begins the log of a service: level and form, and personal data stays out of it. */
+void config_start_log(const char *service, const struct config_common *common);
+
 /**
  * What main() calls. Loads and fills `*ret_options` (all of the struct that the sets describe) and
  * returns CONFIG_GO; `*ret_config` owns what the fields point to: config_free() at the end.

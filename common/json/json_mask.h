@@ -3,9 +3,9 @@
  * an error.
  *
  * Hidden is each text itself and the forms in which it usually travels: in base64 (also as a part
- * of something longer, both alphabets) and percent-encoded. `***` takes its place. What is shorter
- * than MASK_LEN_MIN is not hidden: it would occur by chance, and what it occurs in would be
- * changed.
+ * of something longer, both alphabets) and percent-encoded, and its lines, if it has several. `***`
+ * takes its place. What is shorter than MASK_LEN_MIN is not hidden: it would occur by chance, and
+ * what it occurs in would be changed.
  *
  * Not thread-safe while texts are added; constant afterwards.
  */
@@ -17,6 +17,7 @@
 enum {
     MASK_LEN_MIN   = 8,      /* bytes, as of the log's secrets */
     MASK_LEN_MAX   = 16'384, /* bytes; of a longer one only itself is hidden, in no other form */
+    MASK_LINE_MIN  = 16,     /* bytes of a line of a longer text that is hidden alone */
     MASK_TEXTS_MAX = 256,    /* of one mask; more are left out */
 };
 

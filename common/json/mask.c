@@ -97,11 +97,27 @@ static void add_base64(struct json_mask *mask, str text, size_t lead)
     free(whole);
 }
 
+/* Of a text of several lines, such as a key in PEM, each line that says something: others show
+ * lines one by one. */
+static void add_lines(struct json_mask *mask, str text)
+{
+    size_t from = 0;
+    for (size_t i = 0; i <= text.len; i++) {
+        if (i < text.len && text.ptr[i] != '\n') continue;
+        str line = str_slice(text, from, i);
+        from     = i + 1;
+        if (line.len >= MASK_LINE_MIN && line.len < text.len && line.ptr[0] != '-') {
+            add_form(mask, line);
+        }
+    }
+}
+
 void json_mask_add(struct json_mask *mask, str text)
 {
     if (text.len < MASK_LEN_MIN || mask->text_count == MASK_TEXTS_MAX) return;
     mask->text_count++;
     add_form(mask, text);
+    add_lines(mask, text);
     if (text.len > MASK_LEN_MAX) return;
     add_percent_encoded(mask, text);
     for (size_t lead = 0; lead < GROUP; lead++) add_base64(mask, text, lead);

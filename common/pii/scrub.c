@@ -74,7 +74,6 @@ static void put_name(enum pii_kind kind, struct buf *out)
     for (const char *c = pii_kind_name(kind); *c; c++) {
         (void)buf_put_byte(out, *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c);
     }
-    (void)buf_put_byte(out, '_');
 }
 
 /* The number of a value among those of its kind, from 1. */
@@ -103,6 +102,7 @@ static void put_hash(const struct scrub *scrub, str value, struct buf *out)
 static void put_instead(struct scrub *scrub, enum pii_kind kind, str value, struct buf *out)
 {
     put_name(kind, out);
+    (void)buf_put_byte(out, '_');
     if (scrub->options.mode == PII_HASH) {
         put_hash(scrub, value, out);
     } else {
@@ -129,6 +129,27 @@ bool scrub_text(struct scrub *scrub, str text, struct buf *out)
         done = find.until;
     }
     return buf_put_str(out, str_slice(text, done, text.len)) && !out->is_full;
+}
+
+bool pii_hide(str text, pii_kinds kinds, struct buf *out)
+{
+    struct pii_scan scan = {.text = text, .kinds = kinds};
+    struct pii_find find = {};
+    size_t done          = 0;
+    while (pii_next(&scan, &find)) {
+        (void)buf_put_str(out, str_slice(text, done, find.from));
+        put_name(find.kind, out);
+        (void)buf_put_byte(out, ']');
+        done = find.until;
+    }
+    if (done == 0) return false;
+    (void)buf_put_str(out, str_slice(text, done, text.len));
+    return true;
+}
+
+bool pii_hide_in_log(str text, struct buf *out)
+{
+    return pii_hide(text, PII_DEFAULT & ~(PII_BIT(PII_IP) | PII_BIT(PII_MAC)), out);
 }
 
 /* JSON_INVALID: it may leave. */

@@ -54,6 +54,13 @@ json scrub_leaf(struct scrub *scrub, json leaf);
  * nothing was found. Owned. */
 json scrub_json(struct scrub *scrub, json value);
 
+/** Puts `text` into `out` with [EMAIL] and the like in the place of what is found, for messages and
+ * logs; no numbers. False, and nothing there: nothing was found. Pure; any thread. */
+bool pii_hide(str text, pii_kinds kinds, struct buf *out);
+
+/** The same for a line of a log, whose network addresses are ours. A log_scrub_fn. */
+bool pii_hide_in_log(str text, struct buf *out);
+
 /** "email, card": the names of a set, for messages. */
 void pii_kinds_print(pii_kinds kinds, struct buf *out);
 

@@ -1,5 +1,6 @@
 #include "cli/settings.h"
 
+#include "base/buf.h"
 #include "base/diagnostic.h"
 #include "http/url.h"
 #include "json/json_pointer.h"
@@ -9,7 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FILE_SIZE_MAX = 8 << 10 /* bytes of endpoints.json */ };
+enum {
+    FILE_SIZE_MAX  = 8 << 10 /* bytes of endpoints.json */,
+    FLAGS_TEXT_MAX = 1 << 10 /* bytes */
+};
 
 static const char *const global_flags[] = {"--url", "--key", "--namespace", "--data"};
 
@@ -133,8 +137,14 @@ static status unknown_flag(const struct cli_command *command, const char *word,
     for (size_t i = 0; i < ARRAY_LEN(global_flags); i++) names[count++] = global_flags[i];
     names[count++]   = "--json";
     const char *near = nearest_name(str_from(word), names, count);
-    return fail(reterr, STATUS_INVALID_ARGUMENT, "there is no flag `%s`%s%s%s", word,
-                near ? "; did you mean `" : "", near ? near : "", near ? "`?" : "");
+    if (near) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT, "there is no flag `%s`; did you mean `%s`?",
+                    word, near);
+    }
+    CLEANUP(buf_done) struct buf all = buf_init(FLAGS_TEXT_MAX);
+    for (size_t i = 0; i < count; i++) (void)buf_printf(&all, "%s%s", i > 0 ? ", " : "", names[i]);
+    return fail(reterr, STATUS_INVALID_ARGUMENT, "there is no flag `%s`; there are %s", word,
+                all.ptr);
 }
 
 static void set_global(struct settings *settings, struct cli *cli, const char *name,

@@ -2,7 +2,6 @@
  * tutti-gateway: the HTTP API of the suite. It keeps nothing: any number of gateways may stand
  * beside each other, and one that dies loses nobody's work.
  */
-#include "base/log.h"
 #include "base/process.h"
 #include "gateway/gateway.h"
 #include "rpc/rpc_threads.h"
@@ -26,8 +25,7 @@ int main(int argc, char **argv)
     if (exit_code != CONFIG_GO) return exit_code;
 
     struct error error = {};
-    log_init("gateway", (enum log_level)options.common.log_level,
-             (enum log_format)options.common.log_format);
+    config_start_log("gateway", &options.common);
     process_install_crash_log();
     status code = process_block_signals(&error);
     if (code == STATUS_OK) code = serve(&options, &error);

@@ -105,8 +105,7 @@ int main(int argc, char **argv)
     if (exit_code != CONFIG_GO) return exit_code;
 
     struct error error = {};
-    log_init("llm-proxy", (enum log_level)options.common.log_level,
-             (enum log_format)options.common.log_format);
+    config_start_log("llm-proxy", &options.common);
     process_install_crash_log();
     status code = serve(config, &options, &error);
     return process_exit_code(code, &error);

@@ -269,8 +269,7 @@ int main(int argc, char **argv)
     exit_code = config_main(&scheduler_program, argc, argv, environ, &options, &config);
     if (exit_code != CONFIG_GO) return exit_code;
 
-    log_init("scheduler", (enum log_level)options.common.log_level,
-             (enum log_format)options.common.log_format);
+    config_start_log("scheduler", &options.common);
     process_install_crash_log();
     struct error error = {};
     return process_exit_code(serve(config, &options, &error), &error);

@@ -60,8 +60,7 @@ int main(int argc, char **argv)
     if (exit_code != CONFIG_GO) return exit_code;
 
     struct error error = {};
-    log_init("tool-adapter", (enum log_level)options.common.log_level,
-             (enum log_format)options.common.log_format);
+    config_start_log("tool-adapter", &options.common);
     process_install_crash_log();
     status code = serve(&options, config, &error);
     return process_exit_code(code, &error);

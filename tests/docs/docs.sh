@@ -122,6 +122,10 @@ check_adapters() {
   local tutti=$bin/tutti page name
   [ -x "$tutti" ] || { echo "skipped: adapters ($tutti is not built)"; return; }
   "$tutti" adapter list --json >"$work/adapters.json"
+  jq -r '.items[].function | sub("\\..*"; "")' "$work/adapters.json" | sort -u | while read -r name; do
+    [ -e "docs/adapters/$name.md" ] || report "docs/adapters: there is no page of the adapter '$name'"
+    grep -qF "($name.md)" docs/adapters/README.md || report "docs/adapters/README.md: the adapter '$name' is missing"
+  done
   for page in docs/adapters/*.md; do
     name=$(basename "$page" .md)
     [ "$name" = README ] && continue

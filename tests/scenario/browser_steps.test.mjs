@@ -65,6 +65,7 @@ const pages = {
   '/goodbye': () => html('<title>Goodbye</title><p>Bye'),
   '/keys': () => html('<input id=field value=ab><input id=other><div id=log></div><div id=editable contenteditable>old</div><script>addEventListener("keydown", ({ key, ctrlKey }) => { log.textContent += (ctrlKey ? "^" : "") + key + " "; })</script>'),
   '/two': () => html('<button>One</button><button>Two</button><button hidden>Three</button>'),
+  '/told': () => html(`<button id=below>x</button><div id='${'a'.repeat(40)}${PASSWORD}' style="position: fixed; inset: 0"></div>`),
   '/covered': () => html('<button id=below>x</button><div id=veil class="dark full" style="position: fixed; inset: 0"></div>'),
   '/long': () => html('<div style="height: 5000px; background: #f00"></div><div style="height: 300px; background: #00f" id=end></div>'),
   '/hostile': () => html(`<form name=querySelectorAll><input id=password><input name=elementFromPoint></form><script>
@@ -151,6 +152,7 @@ async function checkFaults(refused) {
     [[at('/two'), { click: 'button' }], /\/steps\/1\/click: `button`: 2 visible elements match: name one of them/],
     [[at('/two'), { click: '#none', timeout: 4 }], /\/steps\/1\/click: `#none`: after 4 s: nothing matches/],
     [[at('/covered'), { click: '#below', timeout: 4 }], /after 4 s: <div#veil.dark.full> covers it/],
+    [[at('/told'), { click: '#below', timeout: 4 }], /after 4 s: <div#a{40}\*\*\*> covers it/], // not the first half of a password
     [[at('/two'), { fill: { selector: 'button:first-of-type', text: 'x' } }], /<button> is no field for text/],
     [[at('/two'), at('/nowhere')], /\/steps\/1\/goto: the page answered 404/],
     [[at('/two'), { goto: 'http://127.0.0.9/' }], /\/steps\/1\/goto: /],

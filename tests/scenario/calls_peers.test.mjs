@@ -105,7 +105,9 @@ scenario('servers of MCP and agents are called', { needs: ['scheduler', 'gateway
   await knows(suite, 'mcp.list_tools', 'mcp.call_tool');
   const applied = await suite.apply(WORKFLOW);
   assert.deepEqual(applied.warnings ?? [], []);
-  const started = await suite.startRun('peers', { own: `${suite.url}/mcp` });
+  const trace = '4bf92f3577b34da6a3ce929d0e0e4736';
+  const headers = { traceparent: `00-${trace}-00f067aa0ba902b7-01` };
+  const started = await suite.api.ok('POST', '/v1/runs', { workflow: 'peers', input: { own: `${suite.url}/mcp` } }, { headers });
   const { output } = await suite.runEnds(started.id);
 
   assert.deepEqual(output.tools.tools.map(({ name }) => name), ['echo', 'fail', 'cut'], 'all pages');
@@ -124,6 +126,7 @@ scenario('servers of MCP and agents are called', { needs: ['scheduler', 'gateway
 
   assert.equal(output.place.content[0].text, 'Zürich', 'with the header that its schema asks for');
   assert.equal(output.place.resultType, undefined);
+  assert.deepEqual([...modern.traces], [trace], 'calls belong to the trace of the start');
   assert.equal(output.later.content[0].text, 'now');
   assert.equal(output.busy.content[0].text, 'at last', 'a server that says later has done nothing');
   assert.match(output.asks.detail, /asks for input/);

@@ -257,7 +257,7 @@ static const struct {
     {"/cut", do_cut},         {"/empty", do_empty},     {"/garbage", do_garbage},
     {"/interim", do_interim}, {"/once", do_once},       {"/to?", do_to},
     {"/last", do_last},       {"/see?", do_see},        {"/events", do_events},
-    {"/say?", do_say},
+    {"/say?", do_say},        {"/.well-known/", do_silent},
 };
 
 /* --- Requests --------------------------------------------------------------------------------- */

@@ -100,6 +100,8 @@ struct page_request {
     double scale;          /* pixels per CSS pixel; 0: 1 */
     bool is_whole;         /* a picture of all of it, not of the window */
     json settings;         /* of Page.captureScreenshot or Page.printToPDF */
+    const struct json_mask
+        *mask; /* of what must not be seen of its words; NULL: nothing; borrowed */
 };
 
 struct page_result {

@@ -1,6 +1,11 @@
 #include "tool-adapter/browser/page_probe.h"
 
+#include "base/buf.h"
+#include "json/json_mask.h"
+
 #include <stdio.h>
+
+enum { ELEMENT_MAX = 64 /* bytes of what an element is called */ };
 
 /* probe.js, which says what it does and why. */
 extern const unsigned char browser_probe_js[];
@@ -43,17 +48,29 @@ void page_rest(struct page *page, json world, wire_answer_fn *answer)
     call(page, world, str_from(rest_text), json_null(), answer);
 }
 
-/* A page's process may be anybody's: what it says is cut, and shown without what is no letter. */
-static void take_words(json words, char *ret_seen)
+/* Secrets are hidden before the words are cut: half of one is not found any more. */
+static void take_words(json words, const struct json_mask *mask, size_t most, struct buf *seen)
 {
+    CLEANUP(json_unrefp) json masked = json_invalid();
     if (!json_is(words, JSON_TEXT)) return;
-    (void)snprintf(ret_seen, PROBE_SEEN_MAX + 1, STR_FMT, STR_ARG(json_str(words)));
+    masked = mask ? json_mask_apply(mask, words) : json_ref(words);
+    (void)buf_put_str(seen, str_slice(json_str(masked), 0, most));
+}
+
+/* A page's process may be anybody's: what it says is cut, and shown without what is no letter. */
+static void take_seen(json value, const struct json_mask *mask, char *ret_seen)
+{
+    CLEANUP(buf_done) struct buf seen = buf_init(ELEMENT_MAX + PROBE_SEEN_MAX);
+    take_words(json_get_text(value, "of"), mask, ELEMENT_MAX, &seen);
+    take_words(json_get_text(value, "seen"), mask, PROBE_SEEN_MAX, &seen);
+    (void)snprintf(ret_seen, PROBE_SEEN_MAX + 1, STR_FMT, STR_ARG(buf_str(&seen)));
     for (char *c = ret_seen; *c; c++) {
         if (*c < ' ' || *c > '~') *c = '?';
     }
 }
 
-void probe_read(json result, const char *error, struct probe *ret_probe)
+void probe_read(json result, const char *error, const struct json_mask *mask,
+                struct probe *ret_probe)
 {
     static const char *const names[] = {"again", "done", "click", "write", "wrong"};
     json value                       = json_get_text(json_get_text(result, "result"), "value");
@@ -62,7 +79,7 @@ void probe_read(json result, const char *error, struct probe *ret_probe)
     json y                           = json_get_text(value, "y");
     *ret_probe                       = (struct probe){.next = PROBE_AGAIN};
     if (error) return;
-    take_words(json_get_text(value, "seen"), ret_probe->seen);
+    take_seen(value, mask, ret_probe->seen);
     for (unsigned i = 0; json_is(next, JSON_TEXT) && i < ARRAY_LEN(names); i++) {
         if (str_is(json_str(next), names[i])) ret_probe->next = (enum probe_next)i;
     }

@@ -26,7 +26,9 @@ void page_probe(struct page *page, json world, const struct page_step *step, jso
                 wire_answer_fn *answer);
 /* Waits until the page had a turn to do what an event asks of it. */
 void page_rest(struct page *page, json world, wire_answer_fn *answer);
-/* What it found; of an answer that is none, PROBE_AGAIN. */
-void probe_read(json result, const char *error, struct probe *ret_probe);
+/* What it found; of an answer that is none, PROBE_AGAIN. `mask` hides what must not be seen of the
+ * page's words; NULL: nothing. */
+void probe_read(json result, const char *error, const struct json_mask *mask,
+                struct probe *ret_probe);
 
 #endif

@@ -217,7 +217,7 @@ static void has_probed(json result, const char *error, void *context)
     struct page *page    = context;
     struct page_run *run = page->run;
     struct probe probe;
-    probe_read(result, error, &probe);
+    probe_read(result, error, page->request.mask, &probe);
     if (probe.seen[0]) memcpy(run->seen, probe.seen, sizeof run->seen);
     switch (probe.next) {
     case PROBE_AGAIN: page_look_again(page); return; /* also if it has just gone elsewhere */

@@ -8,12 +8,13 @@
 // (`<form name=querySelectorAll>`), so those are taken from the prototype. A secret is set in the turn in which the host was looked at: between
 // two turns the page may be another.
 async (ask) => {
-  const again = (seen) => ({ next: 'again', seen }), wrong = (seen) => ({ next: 'wrong', seen });
-  const done = { next: 'done' };
   const of = Document.prototype;
+  const done = { next: 'done' };
   const boxOf = (one) => [...one.getClientRects()].find(({ width, height }) => width > 0 && height > 0);
   const isShown = (one) => boxOf(one) && getComputedStyle(one).visibility === 'visible';
-  const words = (one) => one ? '<' + [one.localName, one.id && '#' + one.id, ...[...one.classList].map((name) => '.' + name)].filter(Boolean).join('').slice(0, 60) + '>' : 'nothing';
+  const words = (one) => one ? '<' + [one.localName, one.id && '#' + one.id, ...[...one.classList].map((name) => '.' + name)].filter(Boolean).join('').slice(0, 4000) + '>' : 'nothing';
+  // `of` is the page's own and is cut where it is known what must not be seen.
+  const again = (seen, one) => ({ next: 'again', seen, of: one && words(one) }), wrong = (seen, one) => ({ next: 'wrong', seen, of: one && words(one) });
   const frame = () => new Promise((next) => { requestAnimationFrame(next); setTimeout(next, 200); });
   const changed = (one) => { one.dispatchEvent(new InputEvent('input', { bubbles: true, composed: true })); one.dispatchEvent(new Event('change', { bubbles: true })); return done; };
   if (!ask.selector) { scrollBy({ top: ask.count, behavior: 'instant' }); return done; }
@@ -41,10 +42,11 @@ async (ask) => {
     for (let inner = hit; (inner = inner?.shadowRoot?.elementFromPoint(x, y)) && inner !== hit;) hit = inner;
     const label = hit?.closest('label');
     for (let at = hit; at; at = at.parentNode ?? at.host) if (at === one) return { next: 'click', x, y };
-    return label && label.control === one ? { next: 'click', x, y } : again(hit ? words(hit) + ' covers it' : 'it is outside of the window');
+    if (label && label.control === one) return { next: 'click', x, y };
+    return hit ? again(' covers it', hit) : again('it is outside of the window');
   }
   if (ask.kind === 'select') {
-    if (!(one instanceof HTMLSelectElement)) return wrong(words(one) + ' is no <select>');
+    if (!(one instanceof HTMLSelectElement)) return wrong(' is no <select>', one);
     const options = [...one.options];
     const wanted = ask.value.map((value) => options.find((option) => option.value === value) ?? options.find((option) => option.label.trim() === value));
     if (wanted.includes(undefined)) return again('it has no such option (value ' + wanted.indexOf(undefined) + ')');
@@ -55,7 +57,7 @@ async (ask) => {
   const isInput = one instanceof HTMLInputElement, isField = isInput || one instanceof HTMLTextAreaElement;
   if (ask.kind !== 'press') {
     if (one.readOnly) return again('it is read-only');
-    if (isInput ? ['button', 'checkbox', 'file', 'hidden', 'image', 'radio', 'reset', 'submit'].includes(one.type) : !isField && !one.isContentEditable) return wrong(words(one) + ' is no field for text');
+    if (isInput ? ['button', 'checkbox', 'file', 'hidden', 'image', 'radio', 'reset', 'submit'].includes(one.type) : !isField && !one.isContentEditable) return wrong(' is no field for text', one);
   }
   if (ask.kind === 'fill' && isField && (ask.hosts || ['color', 'date', 'datetime-local', 'month', 'range', 'time', 'week'].includes(one.type))) {
     if (ask.hosts && !ask.hosts.some((host) => host.toLowerCase() === location.hostname)) return wrong('`secret_hosts` of the connection does not name the host of this page');

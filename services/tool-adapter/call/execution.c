@@ -284,6 +284,7 @@ static void send(struct execution *execution)
         .base_url        = execution->base_url,
         .namespace       = execution->request.namespace,
         .idempotency_key = execution->request.idempotency_key,
+        .traceparent     = execution->request.traceparent,
         .payer           = execution->request.payer,
         .files           = execution->request.files,
         .keep            = execution->request.keep,

@@ -25,7 +25,7 @@ struct execution_request {
     const struct connection *connection;
     json scope; /* taken */
     json steps; /* outputs of steps that were finished before, by id; taken; JSON_INVALID: none */
-    str namespace, idempotency_key;
+    str namespace, idempotency_key, traceparent;
     struct engine_payer payer;
     const struct file_set *files;        /* that its arguments name; NULL: none */
     const struct file_keep *keep;        /* how a file in its answer is kept; NULL: it is not */

@@ -3,11 +3,14 @@
 #include "adapter/scope.h"
 #include "base/buf.h"
 #include "base/utf8.h"
+#include "pii/scrub.h"
 #include "tool-adapter/http/rest.h"
 #include "workflow/errors.h"
 
 #include <stdio.h>
 #include <string.h>
+
+enum { SAID_MAX = 4 << 10 /* bytes of what the other side says that are looked at */ };
 
 /* --- classes ---------------------------------------------------------------------------------- */
 
@@ -104,9 +107,12 @@ static str graphql_message(json scope)
 
 static void describe(const struct manifest_action *action, json scope, struct outcome *outcome)
 {
-    CLEANUP(json_unrefp) json kept = json_invalid();
-    str said                       = error_message(action, scope, &kept);
+    CLEANUP(json_unrefp) json kept     = json_invalid();
+    CLEANUP(buf_done) struct buf clean = buf_init(4 * SAID_MAX);
+    str said                           = error_message(action, scope, &kept);
     if (said.len == 0) said = graphql_message(scope);
+    said = str_slice(said, 0, SAID_MAX);
+    if (pii_hide(said, PII_DEFAULT, &clean)) said = buf_str(&clean);
     if (said.len > OUTCOME_DETAIL_MAX) said.len = OUTCOME_DETAIL_MAX;
     said.len = utf8_valid_prefix(said);
     (void)snprintf(outcome->detail, sizeof outcome->detail, "HTTP %d%s" STR_FMT,

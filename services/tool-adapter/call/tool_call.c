@@ -78,6 +78,7 @@ static void execute(struct tool_call *call, enum stage stage, const struct manif
         .steps           = steps,
         .namespace       = call->request.namespace,
         .idempotency_key = call->request.idempotency_key,
+        .traceparent     = call->request.traceparent,
         .payer           = call->request.payer,
         .files           = call->files,
         .keep            = call->keeps_file ? kept : NULL,

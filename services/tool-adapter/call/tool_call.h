@@ -30,6 +30,7 @@ struct tool_call_request {
     struct tool tool;
     json params; /* JSON_INVALID: none; `connection` is not one of them */
     str namespace, idempotency_key;
+    str traceparent; /* of the run; empty: none */
     struct engine_payer payer;
     int64_t created_us; /* when it was first asked for */
     int64_t until_ms;   /* on clock_mono_ms(); it ends by then */

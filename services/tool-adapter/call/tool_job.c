@@ -310,6 +310,7 @@ static void start(struct running *running)
           .params          = running->params,
           .namespace       = str_from(leased->namespace_),
           .idempotency_key = str_from(leased->idempotency_key),
+          .traceparent     = str_from(leased->traceparent),
           .payer           = {.is_reported = true, .is_owed = previous == ATTEMPT_LOST},
           .created_us      = leased->called_us > 0 ? leased->called_us : leased->queued_us,
           .until_ms        = until_ms(leased),

@@ -16,6 +16,7 @@
 #include "adapter/scope.h"
 #include "common.pb-c.h"
 #include "tool-adapter/files/file_set.h"
+#include "json/json_mask.h"
 
 enum {
     ENGINE_PROGRESS_MAX = 192 << 10, /* bytes of JSON */
@@ -59,8 +60,10 @@ struct engine_request {
     str connection;       /* its name */
     str namespace;
     str idempotency_key;
+    str traceparent; /* W3C trace context of the run; empty: none */
     struct engine_payer payer;
     const struct secret_source *secrets;
+    const struct json_mask *mask;        /* of the connection's secrets */
     const struct file_set *files;        /* that the arguments name; NULL: none */
     json progress;                       /* of an earlier attempt of the job; JSON_INVALID: none */
     const struct onlooker *onlooker;     /* NULL: nobody */

@@ -13,6 +13,7 @@
 #include "tool-adapter/files/file_arguments.h"
 #include "tool-adapter/http/admission.h"
 #include "tool-adapter/http/answer_body.h"
+#include "tool-adapter/http/service_tls.h"
 #include "json/json_text.h"
 
 #include <stdio.h>
@@ -30,6 +31,7 @@ struct exchange {
     struct exchange_handlers handlers;
     struct outgoing outgoing;
     struct http_request http;
+    struct http_tls tls;
     struct http_header headers[OUTGOING_HEADERS_MAX + VALIDATORS_MAX];
     const char *hosts[HOSTS_MAX + 1];
     struct http_call *call; /* under way; or */
@@ -304,6 +306,8 @@ static status start_http(struct exchange *exchange, struct error *reterr)
         .is_repeatable = is_repeatable(action),
     };
     TRY(put_hosts(exchange, reterr));
+    TRY(service_tls_get(action->manifest, &exchange->secrets, &exchange->tls, &exchange->http.tls,
+                        reterr));
     if (outgoing->blob) exchange->http.body = bytes_from(source.blob);
     return send(exchange, reterr);
 }
@@ -401,8 +405,10 @@ static status start_engine(struct exchange *exchange, struct error *reterr)
         .connection      = str_from(request->connection->name),
         .namespace       = request->namespace,
         .idempotency_key = request->idempotency_key,
+        .traceparent     = request->traceparent,
         .payer           = request->payer,
         .secrets         = &exchange->secrets,
+        .mask            = request->connection->mask,
         .files           = request->files,
         .progress        = request->progress,
         .onlooker        = request->onlooker,

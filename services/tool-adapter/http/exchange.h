@@ -51,7 +51,7 @@ struct exchange_request {
     json scope;
     struct page page;
     str base_url;
-    str namespace, idempotency_key;
+    str namespace, idempotency_key, traceparent;
     struct engine_payer payer;
     const struct file_set *files;        /* that the arguments name; NULL: none */
     const struct file_keep *keep;        /* how a file in the answer is kept; NULL: it is not */

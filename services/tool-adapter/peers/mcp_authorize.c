@@ -1,6 +1,7 @@
 #include "tool-adapter/peers/mcp_authorize.h"
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/mem.h"
 #include "tool-adapter/authorization/resource_metadata.h"
@@ -202,10 +203,16 @@ static void seek(struct mcp_discovery *discovery)
                      "where one is to be had");
         return;
     }
+    int64_t left_ms = call->request.until_ms - clock_mono_ms(); /* whoever asks waits no longer */
+    if (left_ms <= 0) {
+        finish(discovery, STATUS_DEADLINE_EXCEEDED, json_invalid(), "no time is left for it");
+        return;
+    }
+    if (left_ms > MCP_DISCOVERY_MS) left_ms = MCP_DISCOVERY_MS;
     const struct http_request request = {.url           = buf_str(&discovery->url),
                                          .redirects_max = HTTP_REDIRECTS_MAX,
                                          .body_max      = RESOURCE_METADATA_SIZE_MAX,
-                                         .timeouts      = {.total_ms = MCP_DISCOVERY_MS},
+                                         .timeouts      = {.total_ms = left_ms},
                                          .allow_private = !call->request.keeps_private_out,
                                          .is_compressed = true};
     status code =

@@ -35,6 +35,7 @@ static struct mcp_outgoing outgoing_of(const struct mcp_call *call, const char *
         .client_name    = is_named ? request->name : str_from("tutti"),
         .client_version = is_named ? request->name_version : str_from(TUTTI_VERSION),
         .asks           = call->is_modern ? request->asks : request->answers,
+        .traceparent    = request->traceparent,
         .schema         = call->schema,
         .headers        = request->headers,
     };

@@ -63,6 +63,7 @@ struct mcp_request {
     json headers;           /* a map of more headers; JSON_INVALID: none */
     str version;            /* revision to be spoken, and no other; empty: whichever it knows */
     str name, name_version; /* whom we say we are; empty: tutti */
+    str traceparent;        /* W3C trace context of who asks; empty: none */
     const char *method;     /* "tools/call" */
     json params;            /* JSON_INVALID: none */
     bool asks;         /* a person can be asked for input: a server of the newer era is told so */

@@ -356,6 +356,7 @@ static status start(void *self, const struct engine_request *request,
                                       .answers           = mcp_inquiry_replays(setting),
                                       .input             = reach->input,
                                       .owner             = request->connection,
+                                      .traceparent       = request->traceparent,
                                       .until_ms          = clock_mono_ms() + request->total_ms,
                                       .answer_max        = (size_t)request->answer_max,
                                       .keeps_private_out = !request->allow_private};

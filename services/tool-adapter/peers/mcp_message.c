@@ -85,6 +85,9 @@ static json params_new(const struct mcp_outgoing *outgoing)
         json_object_put_text(&meta, META "protocolVersion", json_text_from(outgoing->version));
         json_object_put_text(&meta, META "clientCapabilities", capabilities_new(outgoing));
         json_object_put_text(&meta, META "clientInfo", client_new(outgoing));
+        if (outgoing->traceparent.len > 0) {
+            json_object_put_text(&meta, "traceparent", json_text_lossy(outgoing->traceparent));
+        }
     }
     /* Who sends news about a long call keeps its connection alive. */
     if (strcmp(outgoing->method, "tools/call") == 0) {

@@ -39,6 +39,7 @@ struct mcp_outgoing {
     const char *session; /* empty: none */
     const char *last_id; /* GET of a stream that was cut; NULL: POST */
     str client_name, client_version;
+    str traceparent; /* empty: none */
     bool asks;    /* a person can be asked for input (elicitation): by a form, and in the newer era
                    * by an address */
     json schema;  /* of the tool that is called; JSON_INVALID: not known */

@@ -82,10 +82,11 @@ void stdio_call_send(struct mcp_stdio_call *call)
     call->progress          = -HUGE_VAL;
     bool fits               = map_put(peer->asked, key_of(&call->id), call);
     ASSERT(fits); /* STDIO_CALLS_MAX */
-    const struct stdio_saying saying = {.method = call->request.method,
-                                        .id     = call->id,
-                                        .params = call->params,
-                                        .asks   = call->request.asks && peer->is_modern};
+    const struct stdio_saying saying = {.method      = call->request.method,
+                                        .id          = call->id,
+                                        .params      = call->params,
+                                        .traceparent = call->request.traceparent,
+                                        .asks        = call->request.asks && peer->is_modern};
     if (stdio_peer_say(peer, &saying)) return;
     if (peer->state != STDIO_READY) return; /* it ends with its process */
     (void)map_remove(peer->asked, key_of(&call->id));

@@ -72,9 +72,10 @@ void stdio_peer_wake(struct stdio_peer *peer); /* there is something to do */
 void stdio_peer_tire(struct stdio_peer *peer);
 struct stdio_saying {
     const char *method;
-    int64_t id;  /* 0: a notification */
-    json params; /* JSON_INVALID: none */
-    bool asks;   /* as of struct mcp_outgoing */
+    int64_t id;      /* 0: a notification */
+    json params;     /* JSON_INVALID: none */
+    str traceparent; /* empty: none */
+    bool asks;       /* as of struct mcp_outgoing */
 };
 /* One message. False: it is too large, or the peer is ending. */
 bool stdio_peer_say(struct stdio_peer *peer, const struct stdio_saying *saying);

@@ -349,6 +349,7 @@ static status start_mcp(struct running *running, struct error *reterr)
         .name_version = text_of(client, "version"),
         .method       = method.ptr, /* texts end with NUL */
         .params       = json_get_text(running->input, "parameters"),
+        .traceparent  = str_from(running->job->leased->traceparent),
     };
     request.asks    = mcp_inquiry_is_wanted(input_setting(running));
     request.answers = mcp_inquiry_replays(input_setting(running));

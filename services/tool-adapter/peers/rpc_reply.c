@@ -1,6 +1,7 @@
 #include "tool-adapter/peers/rpc_reply.h"
 
 #include "base/utf8.h"
+#include "pii/scrub.h"
 #include "json/json_text.h"
 
 #include <inttypes.h>
@@ -168,6 +169,9 @@ void rpc_error_put(json error, struct buf *out)
 {
     json message = json_get_text(error, "message");
     str said     = json_is(message, JSON_TEXT) ? json_str(message) : (str){.ptr = ""};
+    CLEANUP(buf_done) struct buf clean = buf_init(8 * SAID_MAX);
+    said                               = str_slice(said, 0, 2 * SAID_MAX);
+    if (pii_hide(said, PII_DEFAULT, &clean)) said = buf_str(&clean);
     if (said.len > SAID_MAX) said.len = SAID_MAX;
     said.len = utf8_valid_prefix(said);
     (void)buf_printf(out, "%" PRId64 " " STR_FMT, rpc_error_code(error), STR_ARG(said));

@@ -41,7 +41,8 @@ bool stdio_peer_say(struct stdio_peer *peer, const struct stdio_saying *saying)
                                                 .version        = peer->version,
                                                 .session        = "",
                                                 .client_name    = str_from(peer->client_name),
-                                                .client_version = str_from(peer->client_version)};
+                                                .client_version = str_from(peer->client_version),
+                                                .traceparent    = saying->traceparent};
     str body                                 = {};
     ASSERT(arena);
     if (peer->state == STDIO_NONE || peer->state == STDIO_ENDING) return false;

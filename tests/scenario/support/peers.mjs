@@ -146,6 +146,7 @@ export class Modern {
   lost = 0;
   broken = 0;
   held = 0; // calls that were taken and never answered
+  traces = new Set(); // that calls belong to
   asked = []; // calls of tools that ask for input
 
   // Keeps nothing: what it has to know comes back with the answers.
@@ -170,6 +171,7 @@ export class Modern {
     ].some(([header, said]) => header !== said);
     if (asked === 'initialize') return json({ id, error: { code: -32601, message: 'Method not found: initialize' } }, 404);
     if (wrong || !meta['io.modelcontextprotocol/clientInfo']) return json({ id, error: { code: -32020, message: 'Header mismatch' } }, 400);
+    this.traces.add(meta.traceparent?.split('-')[1]);
     if (asked === 'tools/list') return json({ id, result: { resultType: 'complete', ttlMs: 1000, cacheScope: 'private', tools: MODERN_TOOLS } });
     if (asked !== 'tools/call') return json({ id, error: { code: -32601, message: 'Method not found' } }, 404);
     return this.call(id, params, headers);

@@ -91,6 +91,35 @@ static void test_redaction(void **state)
 }
 
 /* Whatever does not fit, the line ends as JSON and says so. */
+/* Takes every `@` with what is around it. */
+static bool hide_addresses(str text, struct buf *out)
+{
+    const char *at = text.len > 0 ? memchr(text.ptr, '@', text.len) : NULL;
+    if (!at) return false;
+    (void)buf_put_str(out, str_slice(text, 0, (size_t)(at - text.ptr) - 3));
+    (void)buf_put_text(out, "[EMAIL]");
+    return true;
+}
+
+static void test_scrub(void **state)
+{
+    (void)state;
+    const str secrets[]             = {{"s3cret-ann@key", 14}};
+    const struct log_field fields[] = {LOG_TEXT_OF("a", "to ann@x"), LOG_TEXT_OF("b", "clean"),
+                                       LOG_TEXT_OF("c", "s3cret-ann@key, bob@x"),
+                                       LOG_TEXT_OF("d", "s3cret-ann@key")};
+    struct log_record record        = plain;
+    record.fields                   = fields;
+    record.field_count              = ARRAY_LEN(fields);
+    record.scrub                    = hide_addresses;
+    static const char wanted[]      = START ",\"a\":\"to [EMAIL]\",\"b\":\"clean\","
+                                            "\"c\":\"***, [EMAIL]\",\"d\":\"***\"}\n";
+    char line[LOG_LINE_MAX];
+    size_t len = log_render(&record, LOG_JSON, secrets, ARRAY_LEN(secrets), line);
+    assert_int_equal(len, strlen(wanted));
+    assert_memory_equal(line, wanted, len);
+}
+
 static void test_cut(void **state)
 {
     (void)state;
@@ -227,7 +256,7 @@ int main(void)
         cmocka_unit_test(test_escapes),    cmocka_unit_test(test_redaction),
         cmocka_unit_test(test_cut),        cmocka_unit_test(test_limit),
         cmocka_unit_test(test_limit_full), cmocka_unit_test(test_levels),
-        cmocka_unit_test(test_output),
+        cmocka_unit_test(test_output),     cmocka_unit_test(test_scrub),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

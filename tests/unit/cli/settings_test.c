@@ -94,7 +94,7 @@ static const struct row rows[] = {
     {"an unknown flag", "go a --inptu 1", "did you mean `--input`?", NULL, NULL, NULL, NULL, NULL},
     {"a global one, nearly", "go a --namspace n", "did you mean `--namespace`?", NULL, NULL, NULL,
      NULL, NULL},
-    {"a flag like no other", "go a --xyzzyx", "there is no flag `--xyzzyx`", NULL, NULL, NULL, NULL,
+    {"a flag like no other", "go a --xyzzyx", "there is no flag `--xyzzyx`; there are --input", NULL, NULL, NULL, NULL,
      NULL},
     {"an unknown letter", "go a -z", "there is no flag `-z`", NULL, NULL, NULL, NULL, NULL},
     {"nothing to do it with", "go", "an argument is missing", NULL, NULL, NULL, NULL, NULL},

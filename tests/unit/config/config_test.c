@@ -192,6 +192,12 @@ static void all_sources_in_their_order(void **state)
     json_object_put_text(&reference, "secret", json_text_from("the-token"));
     assert_int_equal(config_secret_read(config, reference, arena, &secret, NULL), STATUS_OK);
     assert_string_equal(secret.ptr, "s3cr3t-value");
+    write_file(place.secret_file, "-----BEGIN A KEY-----\nabc\n-----END A KEY-----\n");
+    assert_int_equal(config_secret_read(config, reference, arena, &secret, NULL), STATUS_OK);
+    assert_string_equal(secret.ptr, "-----BEGIN A KEY-----\nabc\n-----END A KEY-----");
+    write_file(place.secret_file, "two\nlines\n");
+    assert_int_equal(config_secret_read(config, reference, arena, &secret, NULL),
+                     STATUS_INVALID_ARGUMENT);
     assert_int_equal(config_secret_read(config, json_null(), arena, &secret, NULL),
                      STATUS_INVALID_ARGUMENT);
 }

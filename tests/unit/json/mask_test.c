@@ -29,6 +29,8 @@ static const struct row {
     {"what looks like it in numbers", "[12345678,123456789]", NULL},
     {"a number as a text", "[\"12345678\",12345678]", "[\"***\",12345678]"},
     {"too short to be hidden", "\"short\"", NULL},
+    {"a line of several", "\"say MIIBVgIBADANBgkq= aloud\"", "\"say *** aloud\""},
+    {"what frames them", "\"-----BEGIN A KEY-----\"", NULL},
     {"a member of a map", "\"it is inner-secret\"", "\"it is ***\""},
 };
 
@@ -46,6 +48,7 @@ static struct json_mask *mask_of_all(void)
     json_mask_add(mask, str_from(SECRET));
     json_mask_add(mask, str_from("12345678"));
     json_mask_add(mask, str_from("short"));
+    json_mask_add(mask, str_from("-----BEGIN A KEY-----\nMIIBVgIBADANBgkq=\nshort line\n"));
     json_mask_add_all(mask, map);
     return mask;
 }

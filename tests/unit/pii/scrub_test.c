@@ -23,6 +23,21 @@ static void test_the_same_value_has_the_same_number(void **)
     scrubbed(&masking, "nothing here", "nothing here");
 }
 
+static void test_messages_and_logs_have_no_numbers(void **)
+{
+    CLEANUP(buf_done) struct buf out = buf_init(TEXT_MAX);
+    CLEANUP(buf_done) struct buf log = buf_init(TEXT_MAX);
+    str text = str_from("ann@example.org at 192.0.2.1 paid by 4111 1111 1111 1111.");
+    assert_true(pii_hide(text, PII_DEFAULT, &out));
+    assert_string_equal(out.ptr, "[EMAIL] at [IP] paid by [CARD].");
+    assert_true(pii_hide_in_log(text, &log));
+    assert_string_equal(log.ptr, "[EMAIL] at 192.0.2.1 paid by [CARD].");
+    buf_clear(&out);
+    assert_false(pii_hide(str_from("nothing here"), PII_DEFAULT, &out));
+    assert_false(pii_hide_in_log(str_from("127.0.0.1:8080 01M84NFMKQ000000000570DHE3"), &out));
+    assert_int_equal(out.len, 0);
+}
+
 static void test_hashes_need_the_key(void **)
 {
     const struct scrub_options one = {
@@ -98,6 +113,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_same_value_has_the_same_number),
+        cmocka_unit_test(test_messages_and_logs_have_no_numbers),
         cmocka_unit_test(test_hashes_need_the_key),
         cmocka_unit_test(test_block_and_allow_change_nothing),
         cmocka_unit_test(test_values_at_any_depth),

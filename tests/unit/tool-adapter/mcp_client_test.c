@@ -155,6 +155,19 @@ static void is_not_waited_for(void **state)
     assert_false(it->was_sent);
 }
 
+/* Nor is a server's word on where a token is to be had. */
+static void is_not_waited_for_its_metadata(void **state)
+{
+    struct fixture *it         = *state;
+    struct mcp_request request = request_at(it, "/status/401", HASTY_MS);
+    request.client             = json_object_new(1);
+    json_object_put_text(&request.client, "id", json_text_new(str_from("me")));
+    call(it, &request);
+    assert_int_equal(it->code, STATUS_DEADLINE_EXCEEDED);
+    assert_int_equal(hostile_requests(it->outside.server), 2);
+    json_unref(request.client);
+}
+
 static void is_not_sent(void **state)
 {
     struct fixture *it                = *state;
@@ -200,6 +213,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(ends_once, begin, end),
         cmocka_unit_test_setup_teardown(is_not_waited_for, begin, end),
+        cmocka_unit_test_setup_teardown(is_not_waited_for_its_metadata, begin, end),
         cmocka_unit_test_setup_teardown(is_not_sent, begin, end),
         cmocka_unit_test_setup_teardown(is_called_off, begin, end),
     };

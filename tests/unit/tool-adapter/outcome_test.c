@@ -87,6 +87,18 @@ static void test_rules_and_texts(void **)
     assert_json(json_get_text(refused, "status"), "400");
 }
 
+static void test_personal_data_stays_out_of_errors(void **)
+{
+    CLEANUP(ledger_done) struct ledger ledger = {};
+    struct outcome outcome                    = {};
+    ledger_init(&ledger);
+    judge(&ledger, "book",
+          "{\"status\":422,\"headers\":{},\"body\":{\"error\":\"ann@example.org is taken, card "
+          "4111 1111 1111 1111\"}}",
+          &outcome);
+    assert_string_equal(outcome.detail, "HTTP 422: [EMAIL] is taken, card [CARD]");
+}
+
 static void test_no_answer(void **)
 {
     CLEANUP(ledger_done) struct ledger ledger = {};
@@ -153,6 +165,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_classes),
         cmocka_unit_test(test_rules_and_texts),
+        cmocka_unit_test(test_personal_data_stays_out_of_errors),
         cmocka_unit_test(test_no_answer),
         cmocka_unit_test(test_waits),
     };
