@@ -176,8 +176,8 @@ static json search_leaf(str, json leaf, void *context)
 
 static bool holds_secret(struct reading *reading, json value)
 {
-    struct secret_search search    = {.manifest = reading->manifest};
-    CLEANUP(json_unrefp) json same = json_map_values(value, search_leaf, &search);
+    struct secret_search search = {.manifest = reading->manifest};
+    json_unref(json_map_values(value, search_leaf, &search));
     if (!search.found) return false;
     struct diagnostic *finding = reading_refuse(
         reading, "M03", "expressions do not see secrets, such as `%s`", search.found);
