@@ -222,6 +222,7 @@ enum pool_find pool_find(struct http_call *call)
         return POOL_WAITS;
     }
     wait_no_more(origin, call);
+    client_forget_unsettled(call); /* it was woken itself by what was closed here */
     wake(plain, origin);
     return found;
 }

@@ -317,6 +317,43 @@ static void who_waits_is_served_when_a_connection_ends(void **state)
     peer_close(&peer);
 }
 
+/* The loop may have been held up: what was freed meanwhile is too old for it, and the name has to
+ * be asked for again, so that opening another takes its time. */
+static void who_waits_may_find_a_stale_connection(void **state)
+{
+    enum { WHILE_MS = 1'000 };
+    struct fixture *f = *state;
+    struct peer peer;
+    char head[4096];
+    char url[64];
+    CLEANUP(outcome_done) struct outcome first  = {};
+    CLEANUP(outcome_done) struct outcome second = {};
+    const struct http_client_options options    = {
+           .loop = f->loop, .egress = f->rules, .host_connections_max = 1};
+    const struct http_request request = {.method   = str_from("POST"), /* may not be repeated */
+                                         .url      = {url, sizeof "http://localhost:12345/" - 1},
+                                         .timeouts = {.connect_ms = -1}};
+    http_client_free(f->client);
+    f->client = new_client(&options);
+    peer_listen(&peer, f);
+    (void)snprintf(url, sizeof url, "http://localhost:%05u/", peer.port);
+    ask(&peer, &request, &first, false);
+    ask(&peer, &request, &second, false);
+    int fd = peer_accept(&peer);
+    peer_read_head(&peer, fd, head);
+    f->now_ms += WHILE_MS;
+    say(fd, SHORT);
+    turn_until_done(f, &first);
+    f->now_ms += NAMES_KEPT_MS - WHILE_MS; /* a moment before it is closed for being idle */
+    fd = peer_accept(&peer);
+    peer_read_head(&peer, fd, head);
+    say(fd, SHORT);
+    turn_until_done(f, &second);
+    assert_int_equal(second.code, STATUS_OK);
+    assert_false(second.is_reused);
+    peer_close(&peer);
+}
+
 /* More than are opened at once: each has a connection of its own in the end. */
 static void a_crowd_is_let_in_by_and_by(void **state)
 {
@@ -403,6 +440,7 @@ int main(void)
         WITH_FIXTURE(pieces_that_are_not_taken_come_again),
         WITH_FIXTURE(calls_wait_for_a_connection_in_turn),
         WITH_FIXTURE(who_waits_is_served_when_a_connection_ends),
+        WITH_FIXTURE(who_waits_may_find_a_stale_connection),
         WITH_FIXTURE(a_crowd_is_let_in_by_and_by),
         WITH_FIXTURE(pooled_connections_ask_the_rules_again),
         WITH_FIXTURE(idle_connections_are_closed_in_time),
