@@ -107,8 +107,10 @@ static void name_free(struct name *name)
         asking->name = NULL;
         bool is_done = asking->is_done;
         (void)pthread_mutex_unlock(&asking->mutex);
-        loop_notice_clear(name->names->loop, &asking->done);
-        if (is_done) asking_free(asking);
+        if (is_done) { /* else it is the thread's alone from here on, and gone at any time */
+            loop_notice_clear(name->names->loop, &asking->done);
+            asking_free(asking);
+        }
     }
     (void)map_remove(name->names->map, (str){.ptr = name->host, .len = name->len});
     free(name);
