@@ -25,6 +25,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     CLEANUP(arena_freep) struct arena *arena = arena_new(ARENA_MAX);
     struct diagnostics *list                 = diagnostics_new(arena);
     (void)!manifest_read(buf_str(&out), list, &manifest, &error);
-    for (size_t i = 0; i < list->count; i++) ASSERT(strcmp(list->items[i].code, "M06") == 0);
+    for (size_t i = 0; i < list->count; i++) {
+        const char *code = list->items[i].code; /* of what only a person can add */
+        ASSERT(strcmp(code, "M06") == 0 || strcmp(code, "M08") == 0);
+    }
     return 0;
 }
