@@ -190,7 +190,8 @@ void call_begin_hop(struct http_call *call)
 void call_goes_out(struct http_call *call)
 {
     call->was_sent     = true;
-    call->is_refused   = false;
+    call->is_refused   = false; /* an address of several, perhaps */
+    call->reason[0]    = '\0';
     call->phase        = CALL_SENDING;
     call->connected_ms = loop_now_ms(call->client->loop);
     call_arm(call);

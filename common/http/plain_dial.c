@@ -37,7 +37,7 @@ void dial_free(struct dial *dial)
     free(dial);
 }
 
-/* Ends the dial and frees it. */
+/* No address is left: says why. */
 static bool fail_dial(struct dial *dial)
 {
     struct http_call *call = dial->call;

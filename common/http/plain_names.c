@@ -27,6 +27,7 @@ struct name {
     int64_t until_ms;
     struct asking *asking;               /* NULL: `addresses` are known */
     struct names_question *first, *last; /* who wants to know */
+    bool is_telling;                     /* them; asking_done() is at it */
     size_t len;
     char host[URL_HOST_MAX + 1];
 };
@@ -128,11 +129,13 @@ static void asking_done(void *context)
     name->until_ms  = loop_now_ms(name->names->loop) + NAMES_KEPT_MS;
     name->names->asked--;
     asking_free(asking);
+    name->is_telling = true;
     while (name->first) {
         struct names_question *question = name->first;
         names_forget(question);
         question->answered(&name->addresses, question->context);
     }
+    name->is_telling = false;
     if (name->addresses.count == 0 && !name->asking) name_free(name);
 }
 
@@ -154,25 +157,27 @@ static bool name_ask(struct name *name)
     return true;
 }
 
-/* Makes room by forgetting what is too old. */
-static void sweep(struct names *names)
+/* Makes room by forgetting what is the oldest: it is asked for again, where it is needed. */
+static void forget_one(struct names *names)
 {
-    int64_t now_ms = loop_now_ms(names->loop);
-    size_t cursor  = 0;
-    str host       = {};
-    void *value    = NULL;
+    struct name *oldest = NULL;
+    size_t cursor       = 0;
+    str host            = {};
+    void *value         = NULL;
     while (map_next(names->map, &cursor, &host, &value)) {
         struct name *name = value;
-        if (!name->asking && name->until_ms <= now_ms) name_free(name);
+        if (name->asking || name->is_telling) continue;
+        if (!oldest || name->until_ms < oldest->until_ms) oldest = name;
     }
+    if (oldest) name_free(oldest);
 }
 
 static struct name *find_or_make(struct names *names, str host)
 {
     struct name *name = map_get(names->map, host);
     if (name) return name;
-    if (map_count(names->map) == NAMES_MAX) sweep(names);
-    if (map_count(names->map) == NAMES_MAX || host.len > URL_HOST_MAX) return NULL;
+    if (host.len > URL_HOST_MAX) return NULL;
+    if (map_count(names->map) == NAMES_MAX) forget_one(names);
     name        = mem_new(1, sizeof *name);
     name->names = names;
     name->len   = host.len;

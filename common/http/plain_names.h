@@ -18,7 +18,7 @@
 #include <sys/socket.h>
 
 enum {
-    NAMES_MAX           = 256, /* that are remembered */
+    NAMES_MAX           = 256, /* that are remembered; one more, and the oldest is forgotten */
     NAMES_ASKED_MAX     = 64,  /* at the same time */
     NAMES_ADDRESSES_MAX = 8,   /* of one name; more are left out */
     NAMES_KEPT_MS       = 60'000,

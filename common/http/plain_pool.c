@@ -24,12 +24,15 @@ static void free_if_unused(struct plain *plain, struct plain_origin *origin)
     free(origin);
 }
 
-/* Host and port, without printing them: this is asked for each call. */
+/* Host, in any case, and port, without printing them: this is asked for each call. */
 static str write_key(const struct url *target, char key[static PLAIN_ORIGIN_KEY_MAX])
 {
     size_t len = target->host.len;
     ASSERT(len <= URL_HOST_MAX);
-    memcpy(key, target->host.ptr, len);
+    for (size_t i = 0; i < len; i++) {
+        char c = target->host.ptr[i];
+        key[i] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    }
     key[len++] = (char)(target->port >> 8);
     key[len++] = (char)(target->port & 0xff);
     return (str){.ptr = key, .len = len};

@@ -409,6 +409,26 @@ static void pooled_connections_ask_the_rules_again(void **state)
     peer_close(&peer);
 }
 
+static void names_are_one_host_in_any_case(void **state)
+{
+    struct peer peer;
+    char url[64];
+    char head[4096];
+    int fd = -1;
+    peer_listen(&peer, *state);
+    for (int i = 0; i < 2; i++) {
+        CLEANUP(outcome_done) struct outcome outcome = {};
+        (void)snprintf(url, sizeof url, "http://%s:%u/", i ? "LocalHost" : "localhost", peer.port);
+        ask(&peer, &(struct http_request){.url = str_from(url)}, &outcome, false);
+        if (fd < 0) fd = peer_accept(&peer);
+        peer_read_head(&peer, fd, head);
+        say(fd, SHORT);
+        turn_until_done(peer.f, &outcome);
+        assert_int_equal(outcome.is_reused, i > 0);
+    }
+    peer_close(&peer);
+}
+
 static void idle_connections_are_closed_in_time(void **state)
 {
     CLEANUP(outcome_done) struct outcome outcome = {};
@@ -443,6 +463,7 @@ int main(void)
         WITH_FIXTURE(who_waits_may_find_a_stale_connection),
         WITH_FIXTURE(a_crowd_is_let_in_by_and_by),
         WITH_FIXTURE(pooled_connections_ask_the_rules_again),
+        WITH_FIXTURE(names_are_one_host_in_any_case),
         WITH_FIXTURE(idle_connections_are_closed_in_time),
         WITH_FIXTURE(a_waiting_stream_is_small),
     };

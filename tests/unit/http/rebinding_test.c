@@ -54,7 +54,7 @@ void freeaddrinfo(struct addrinfo *list)
 }
 
 /* One request by a client of its own, which remembers no answer of before. */
-static void ask(struct fixture *f, struct outcome *outcome)
+static void ask_for(struct fixture *f, const char *path, struct outcome *outcome)
 {
     static const char *const opened[]  = {"127.0.0.0/8", NULL};
     static const char *const plain[]   = {"rebind.test", NULL};
@@ -64,7 +64,7 @@ static void ask(struct fixture *f, struct outcome *outcome)
     const struct http_client_options options = {.loop = f->loop, .egress = rules, .calls_max = 4};
     struct http_client *kept                 = f->client;
     char url[1024];
-    const struct http_request request = {.url = str_from(url_of(f, "rebind.test", "/ok", url))};
+    const struct http_request request = {.url = str_from(url_of(f, "rebind.test", path, url))};
     f->client                         = new_client(&options);
     const int64_t base_ms             = f->now_ms - clock_mono_ms();
     (void)start(f, "", &request, outcome, false);
@@ -75,6 +75,11 @@ static void ask(struct fixture *f, struct outcome *outcome)
     }
     http_client_free(f->client);
     f->client = kept;
+}
+
+static void ask(struct fixture *f, struct outcome *outcome)
+{
+    ask_for(f, "/ok", outcome);
 }
 
 static void changed_answer_is_refused(void **state)
@@ -118,6 +123,11 @@ static void each_of_several_is_checked(void **state)
     CLEANUP(outcome_done) struct outcome reached = {};
     ask(f, &reached);
     assert_int_equal(reached.http_status, 200);
+
+    CLEANUP(outcome_done) struct outcome cut = {};
+    ask_for(f, "/cut", &cut);
+    assert_string_equal(http_failure_name(cut.failure), "cut");
+    assert_null(strstr(cut.error.text, "private address")); /* which was not the reason */
 }
 
 int main(void)
