@@ -18,6 +18,7 @@ enum {
     MASK_LEN_MIN   = 8,      /* bytes, as of the log's secrets */
     MASK_LEN_MAX   = 16'384, /* bytes; of a longer one only itself is hidden, in no other form */
     MASK_LINE_MIN  = 16,     /* bytes of a line of a longer text that is hidden alone */
+    MASK_LINES_MAX = 1'024,  /* of one mask; more are hidden only with what they are lines of */
     MASK_TEXTS_MAX = 256,    /* of one mask; more are left out */
 };
 

@@ -10,19 +10,29 @@
 #include "json/json_text.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum {
-    FORMS_MAX = 9 * MASK_TEXTS_MAX, /* itself, percent-encoded, base64 at three places, url-safe */
-    TEXT_MAX  = 64 << 20,           /* bytes of a value as JSON */
-    GROUP     = 3,                  /* bytes that base64 makes four letters of */
+    /* Itself, percent-encoded, base64 at three places, url-safe. Lines come on top, so that one
+     * text of many leaves room for those that come after it. */
+    FORMS_MAX = 9 * MASK_TEXTS_MAX + MASK_LINES_MAX,
+    TEXT_MAX  = 64 << 20, /* bytes of a value as JSON */
+    GROUP     = 3,        /* bytes that base64 makes four letters of */
+    HEAD      = 4,        /* bytes by which forms are found */
+    HEAD_BITS = 12,
 };
 #define FILL "***"
 
+static_assert((int)HEAD <= (int)MASK_LEN_MIN && (int)FORMS_MAX < UINT16_MAX);
+
 struct json_mask {
     size_t text_count;
+    size_t line_count;
     size_t form_count;
     str forms[FORMS_MAX]; /* as they stand in JSON, without quotes; owned */
-    bool starts[256];     /* bytes that a form begins with */
+    /* Forms that begin alike are a chain: numbers from 1, 0 ends it. Every byte of a value is
+     * looked up, so going through all forms would take seconds with a few keys of many lines. */
+    uint16_t heads[1 << HEAD_BITS], next[FORMS_MAX];
 };
 
 struct json_mask *json_mask_new(void)
@@ -45,18 +55,30 @@ void json_mask_freep(struct json_mask **mask)
 
 /* --- forms ------------------------------------------------------------------------------------ */
 
+/* Where the chain of what begins so is; of at least HEAD bytes. */
+static size_t head_of(const char *text)
+{
+    uint32_t first;
+    static_assert(sizeof first == HEAD);
+    memcpy(&first, text, sizeof first);
+    return (first * UINT32_C(0x9e3779b1)) >> (32 - HEAD_BITS); /* 2^32 by the golden ratio */
+}
+
 /* As it stands in JSON. Short ones and known ones are left out. */
-static void add_form(struct json_mask *mask, str text)
+static bool add_form(struct json_mask *mask, str text)
 {
     CLEANUP(buf_done) struct buf quoted = buf_init(6 * text.len + 3); /* \u0000 for each byte */
-    if (text.len < MASK_LEN_MIN || mask->form_count == FORMS_MAX) return;
-    if (!json_print_text(text, &quoted)) return;
-    str form = str_slice(buf_str(&quoted), 1, quoted.len - 1);
-    for (size_t i = 0; i < mask->form_count; i++) {
-        if (str_equal(mask->forms[i], form)) return;
+    if (text.len < MASK_LEN_MIN || mask->form_count == FORMS_MAX) return false;
+    if (!json_print_text(text, &quoted)) return false;
+    str form       = str_slice(buf_str(&quoted), 1, quoted.len - 1);
+    uint16_t *head = &mask->heads[head_of(form.ptr)];
+    for (size_t i = *head; i > 0; i = mask->next[i - 1]) {
+        if (str_equal(mask->forms[i - 1], form)) return false;
     }
-    mask->forms[mask->form_count++]    = (str){.ptr = mem_dup(form.ptr, form.len), .len = form.len};
-    mask->starts[(uint8_t)form.ptr[0]] = true;
+    mask->next[mask->form_count]    = *head;
+    mask->forms[mask->form_count++] = (str){.ptr = mem_dup(form.ptr, form.len), .len = form.len};
+    *head                           = (uint16_t)mask->form_count;
+    return true;
 }
 
 static void add_percent_encoded(struct json_mask *mask, str text)
@@ -73,7 +95,7 @@ static void add_percent_encoded(struct json_mask *mask, str text)
         }
         (void)buf_put_byte(&form, keeps ? (char)c : hex[c & 15]);
     }
-    add_form(mask, buf_str(&form));
+    (void)add_form(mask, buf_str(&form));
 }
 
 /* Base64 of something that holds the text behind `lead` bytes (of a group of three): the letters
@@ -87,28 +109,29 @@ static void add_base64(struct json_mask *mask, str text, size_t lead)
     base64_encode(whole, size, form);
     size_t from  = (lead * 8 + 5) / 6;
     size_t until = size * 8 / 6;
-    add_form(mask, (str){.ptr = form + from, .len = until - from});
+    (void)add_form(mask, (str){.ptr = form + from, .len = until - from});
     for (size_t i = from; i < until; i++) {
         if (form[i] == '+') form[i] = '-';
         if (form[i] == '/') form[i] = '_';
     }
-    add_form(mask, (str){.ptr = form + from, .len = until - from});
+    (void)add_form(mask, (str){.ptr = form + from, .len = until - from});
     free(form);
     free(whole);
 }
 
 /* Of a text of several lines, such as a key in PEM, each line that says something: others show
- * lines one by one. */
+ * lines one by one. What frames a key is no secret. */
 static void add_lines(struct json_mask *mask, str text)
 {
     size_t from = 0;
     for (size_t i = 0; i <= text.len; i++) {
         if (i < text.len && text.ptr[i] != '\n') continue;
-        str line = str_slice(text, from, i);
-        from     = i + 1;
-        if (line.len >= MASK_LINE_MIN && line.len < text.len && line.ptr[0] != '-') {
-            add_form(mask, line);
-        }
+        size_t until = i > from && text.ptr[i - 1] == '\r' ? i - 1 : i;
+        str line     = str_slice(text, from, until);
+        from         = i + 1;
+        if (line.len < MASK_LINE_MIN || line.len == text.len) continue;
+        if (str_starts_with(line, str_from("-----"))) continue;
+        if (mask->line_count < MASK_LINES_MAX && add_form(mask, line)) mask->line_count++;
     }
 }
 
@@ -116,7 +139,7 @@ void json_mask_add(struct json_mask *mask, str text)
 {
     if (text.len < MASK_LEN_MIN || mask->text_count == MASK_TEXTS_MAX) return;
     mask->text_count++;
-    add_form(mask, text);
+    (void)add_form(mask, text);
     add_lines(mask, text);
     if (text.len > MASK_LEN_MAX) return;
     add_percent_encoded(mask, text);
@@ -150,11 +173,10 @@ void json_mask_add_all(struct json_mask *mask, json value)
 static size_t form_at(const struct json_mask *mask, str text)
 {
     size_t longest = 0;
-    if (!mask->starts[(uint8_t)text.ptr[0]]) return 0;
-    for (size_t i = 0; i < mask->form_count; i++) {
-        if (mask->forms[i].len > longest && str_starts_with(text, mask->forms[i])) {
-            longest = mask->forms[i].len;
-        }
+    if (text.len < HEAD) return 0;
+    for (size_t i = mask->heads[head_of(text.ptr)]; i > 0; i = mask->next[i - 1]) {
+        str form = mask->forms[i - 1];
+        if (form.len > longest && str_starts_with(text, form)) longest = form.len;
     }
     return longest;
 }

@@ -30,6 +30,8 @@ static const struct row {
     {"a number as a text", "[\"12345678\",12345678]", "[\"***\",12345678]"},
     {"too short to be hidden", "\"short\"", NULL},
     {"a line of several", "\"say MIIBVgIBADANBgkq= aloud\"", "\"say *** aloud\""},
+    {"a line of several that end as in DOS", "\"MIICdwIBADANBgkq=\"", "\"***\""},
+    {"a line that begins like a list", "\"- pass: hunter2hunter2\"", "\"***\""},
     {"what frames them", "\"-----BEGIN A KEY-----\"", NULL},
     {"a member of a map", "\"it is inner-secret\"", "\"it is ***\""},
 };
@@ -49,6 +51,8 @@ static struct json_mask *mask_of_all(void)
     json_mask_add(mask, str_from("12345678"));
     json_mask_add(mask, str_from("short"));
     json_mask_add(mask, str_from("-----BEGIN A KEY-----\nMIIBVgIBADANBgkq=\nshort line\n"));
+    json_mask_add(mask, str_from("-----BEGIN A KEY-----\r\nMIICdwIBADANBgkq=\r\n"));
+    json_mask_add(mask, str_from("all:\n- pass: hunter2hunter2\n"));
     json_mask_add_all(mask, map);
     return mask;
 }
@@ -99,6 +103,23 @@ static void texts_beyond_the_limit_are_left_out(void **)
     assert_string_equal(json_str(b).ptr, "secret-number-1256");
 }
 
+/* Lines of one text must not take the room of the texts after it. */
+static void many_lines_leave_room(void **)
+{
+    enum { LINE = 24, LINES = 9 * MASK_TEXTS_MAX + MASK_LINES_MAX };
+    CLEANUP(json_mask_freep) struct json_mask *mask = json_mask_new();
+    CLEANUP(buf_done) struct buf text               = buf_init(LINES * LINE);
+    for (int i = 0; i < LINES; i++) (void)buf_printf(&text, "a-line-of-many-%d\n", 10000 + i);
+    json_mask_add(mask, buf_str(&text));
+    json_mask_add(mask, str_from("what-comes-later"));
+    CLEANUP(json_unrefp) json later = json_text_from("what-comes-later");
+    CLEANUP(json_unrefp) json line  = json_text_from("a-line-of-many-10007");
+    CLEANUP(json_unrefp) json a     = json_mask_apply(mask, later);
+    CLEANUP(json_unrefp) json b     = json_mask_apply(mask, line);
+    assert_string_equal(json_str(a).ptr, "***");
+    assert_string_equal(json_str(b).ptr, "***");
+}
+
 static void a_long_one_is_hidden_as_itself(void **)
 {
     CLEANUP(json_mask_freep) struct json_mask *mask = json_mask_new();
@@ -114,7 +135,7 @@ static void a_long_one_is_hidden_as_itself(void **)
 
 int main(void)
 {
-    struct CMUnitTest tests[ARRAY_LEN(rows) + 4];
+    struct CMUnitTest tests[ARRAY_LEN(rows) + 5];
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         tests[i] = row_test(rows[i].name, check_row, &rows[i]);
     }
@@ -123,5 +144,6 @@ int main(void)
     more[1]                 = (struct CMUnitTest)cmocka_unit_test(the_longest_one_is_hidden_whole);
     more[2] = (struct CMUnitTest)cmocka_unit_test(texts_beyond_the_limit_are_left_out);
     more[3] = (struct CMUnitTest)cmocka_unit_test(a_long_one_is_hidden_as_itself);
+    more[4] = (struct CMUnitTest)cmocka_unit_test(many_lines_leave_room);
     return _cmocka_run_group_tests("mask", tests, ARRAY_LEN(tests), NULL, NULL);
 }
