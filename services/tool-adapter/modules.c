@@ -62,12 +62,13 @@ static status start_memory(struct modules *modules, const struct options *option
 {
     TRY(open_store(modules, options, reterr));
     TRY(work_pool_new(loop, MODULES_MEMORY_THREADS, &modules->memory_pool, reterr));
-    modules->memory.embedder = llm_embedder_of(modules->embedder);
-    modules->memory.now_us   = clock_unix_us;
-    modules->remembering     = (struct module){.pool      = modules->memory_pool,
-                                               .functions = memory_functions,
-                                               .context   = &modules->memory,
-                                               .after     = end_if_failed};
+    modules->memory.embedder   = llm_embedder_of(modules->embedder);
+    modules->memory.now_us     = clock_unix_us;
+    modules->memory.slow_count = MEMORY_SLOW_COUNT;
+    modules->remembering       = (struct module){.pool      = modules->memory_pool,
+                                                 .functions = memory_functions,
+                                                 .context   = &modules->memory,
+                                                 .after     = end_if_failed};
     log_write(LOG_INFO, "memory.opened", LOG_TEXT_OF("path", options->memory_path));
     return STATUS_OK;
 }

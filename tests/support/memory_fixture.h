@@ -66,8 +66,9 @@ static inline int memory_begin(void **state)
     assert_int_equal(loop_new(NULL, &it->loop, NULL), STATUS_OK);
     assert_int_equal(work_pool_new(it->loop, 2, &it->pool, NULL), STATUS_OK);
     assert_int_equal(memory_store_open(&options, &it->memory.store, NULL), STATUS_OK);
-    it->memory.embedder = (struct embedder){.embed = embed, .self = it};
-    it->memory.now_us   = clock_unix_us;
+    it->memory.embedder   = (struct embedder){.embed = embed, .self = it};
+    it->memory.now_us     = clock_unix_us;
+    it->memory.slow_count = MEMORY_SLOW_COUNT;
     it->module =
         (struct module){.pool = it->pool, .functions = memory_functions, .context = &it->memory};
     it->dimensions = DIMENSIONS;

@@ -16,6 +16,8 @@
  * version; another model or length is refused, naming both. A text that is there already under its
  * key is not embedded again. While `reembed` makes another version, both are written.
  *
+ * A namespace of MEMORY_SLOW_COUNT entries or more is called slow by `stats`, and once by the log.
+ *
  * Settings of a connection: `embedding`, the model or route for namespaces that are new; `label`,
  * which tells two versions of one model apart.
  */
@@ -25,6 +27,7 @@
 #include "tool-adapter/connections/module.h"
 #include "tool-adapter/embedding/embedder.h"
 #include "tool-adapter/memory/memory_store.h"
+#include "tool-adapter/memory/slow_spaces.h"
 
 enum {
     MEMORY_TRIES         = 3, /* while others change the version */
@@ -36,6 +39,8 @@ struct memory {
     struct memory_store *store;
     struct embedder embedder;
     int64_t (*now_us)(void); /* clock_unix_us() */
+    uint64_t slow_count;     /* MEMORY_SLOW_COUNT */
+    struct slow_spaces slow;
 };
 
 /** Functions of a struct module. */

@@ -172,7 +172,8 @@ json memory_answer_spaces(struct module_call *call)
         json_object_put_text(&one, "count", json_int((int64_t)space->count));
         json_object_put_text(&one, "current", version_new(call, &space->versions[MEMORY_CURRENT]));
         json_object_put_text(&one, "next", version_new(call, &space->versions[MEMORY_NEXT]));
-        json_object_put_text(&one, "is_slow", json_bool(space->count > MEMORY_SLOW_COUNT));
+        json_object_put_text(&one, "is_slow",
+                             json_bool(space->count >= memory_of(call)->slow_count));
         json_array_push(&list, one);
     }
     return one_member("spaces", list);

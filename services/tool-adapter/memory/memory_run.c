@@ -1,4 +1,5 @@
 /* What the calls do, on a thread of the pool. */
+#include "base/log.h"
 #include "tool-adapter/memory/memory_call.h"
 #include "tool-adapter/memory/vectors.h"
 #include "json/json_text.h"
@@ -7,6 +8,20 @@ static struct memory_until until_of(const struct module_call *call)
 {
     return (struct memory_until){.is_cancelled = &call->is_cancelled,
                                  .deadline_ms  = call->deadline_ms};
+}
+
+/* Names the way out in the log while the search still answers. */
+static void note_size(struct module_call *call)
+{
+    struct memory *memory            = memory_of(call);
+    const struct memory_call *about  = call->about;
+    const struct memory_space *space = &about->space;
+    bool is_slow                     = space->id != 0 && space->count >= memory->slow_count;
+    if (!is_slow || !slow_spaces_add(&memory->slow, space->id)) return;
+    log_write(LOG_WARN, "memory.slow: search looks at every entry; Qdrant is the better place",
+              LOG_STR("namespace", about->scope.tenant), LOG_STR("memory", about->scope.namespace),
+              LOG_INT("entries", (int64_t)space->count),
+              LOG_TEXT_OF("see", "docs/guide/memory.md"));
 }
 
 str memory_version_name(struct arena *arena, const struct memory_version *version)
@@ -153,6 +168,7 @@ static status remember_once(struct module_call *call, struct error *reterr)
     }
     TRY(memory_look(memory->store, &about->scope, about->items, about->item_count, call->arena,
                     &about->space, reterr));
+    note_size(call);
     TRY(use_given(call, reterr));
     TRY(embed_missing(call, MEMORY_CURRENT, reterr));
     if (about->space.versions[MEMORY_NEXT].id) TRY(embed_missing(call, MEMORY_NEXT, reterr));
@@ -236,6 +252,7 @@ static status recall_once(struct module_call *call, json *metadata, struct error
     float *vector = NULL;
     TRY(read_filter(about, metadata, &query.filter, reterr));
     TRY(memory_space_find(memory->store, &about->scope, call->arena, &about->space, reterr));
+    note_size(call);
     if (about->space.id == 0 || about->space.count == 0) return STATUS_OK;
     TRY(query_vector(call, &vector, reterr));
     query.vector = vector;

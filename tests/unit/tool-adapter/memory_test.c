@@ -2,6 +2,12 @@
 #include "support/folder.h"
 #include "support/memory_fixture.h"
 
+#include "base/log.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
 static void remembers_and_recalls(void **state)
 {
     struct fixture *it = *state;
@@ -347,9 +353,10 @@ static void reembeds_large_entries(void **state)
         left -= embedded;
         is_done = json_is(member(body, "done"), JSON_TRUE);
         buf_clear(&asked);
-        if (!is_done)
+        if (!is_done) {
             (void)buf_printf(&asked, "{\"to\":\"wide\",\"limit\":1000,\"cursor\":\"" STR_FMT "\"}",
                              STR_ARG(text_at(body, "cursor")));
+        }
     }
     assert_int_equal(left, 0);
 }
@@ -451,6 +458,82 @@ static void is_durable(void **state)
 /* --- arithmetic ---------------------------------------------------------------------------------
  */
 
+/* --- outgrown ---------------------------------------------------------------------------------
+ */
+
+/* What the log said while `body` ran. */
+static void logged(struct fixture *it, void (*body)(struct fixture *it), size_t size,
+                   char *ret_text)
+{
+    int fds[2];
+    assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+    (void)fflush(stdout);
+    int saved = dup(STDOUT_FILENO);
+    assert_true(saved >= 0 && dup2(fds[1], STDOUT_FILENO) >= 0);
+    body(it);
+    log_flush();
+    assert_true(dup2(saved, STDOUT_FILENO) >= 0);
+    (void)close(saved);
+    (void)close(fds[1]);
+    size_t len = 0;
+    for (ssize_t got = 1; got > 0 && len<size - 1; len += got> 0 ? (size_t)got : 0) {
+        got = read(fds[0], ret_text + len, size - 1 - len);
+    }
+    ret_text[len] = '\0';
+    (void)close(fds[0]);
+}
+
+static void stays_small(struct fixture *it)
+{
+    (void)answer(it, 200, "memory.remember", "{\"key\":\"a\",\"content\":\"a\"}");
+    (void)answer(it, 200, "memory.recall", "{\"query\":\"a\"}");
+    (void)answer(it, 200, "memory.remember", "{\"key\":\"b\",\"content\":\"b\"}");
+}
+
+static void is_used_on(struct fixture *it)
+{
+    (void)answer(it, 200, "memory.recall", "{\"query\":\"a\"}");
+    (void)answer(it, 200, "memory.recall", "{\"query\":\"a\"}");
+    (void)answer(it, 200, "memory.remember", "{\"key\":\"c\",\"content\":\"c\"}");
+}
+
+static bool is_slow(struct fixture *it)
+{
+    json space = json_at(member(answer(it, 200, "memory.stats", "{}"), "spaces"), 0);
+    return json_is(member(space, "is_slow"), JSON_TRUE);
+}
+
+static void says_once_that_it_is_outgrown(void **state)
+{
+    struct fixture *it = *state;
+    char text[4096];
+    it->memory.slow_count = 2;
+    logged(it, stays_small, sizeof text, text);
+    assert_null(strstr(text, "memory.slow"));
+    assert_true(is_slow(it));
+    logged(it, is_used_on, sizeof text, text);
+    const char *said = strstr(text, "memory.slow");
+    assert_non_null(said);
+    assert_non_null(strstr(said, "Qdrant"));
+    assert_non_null(strstr(said, "\"entries\":2"));
+    assert_non_null(strstr(said, "docs/guide/memory.md"));
+    assert_null(strstr(said + 1, "memory.slow"));
+    (void)snprintf(it->tenant, sizeof it->tenant, "else");
+    logged(it, stays_small, sizeof text, text);
+    logged(it, is_used_on, sizeof text, text);
+    assert_non_null(strstr(text, "\"namespace\":\"else\""));
+}
+
+static void says_it_of_so_many_and_no_more(void **)
+{
+    struct slow_spaces spaces = {};
+    for (uint32_t id = 1; id <= SLOW_SPACES_MAX; id++) {
+        assert_true(slow_spaces_add(&spaces, id));
+        assert_false(slow_spaces_add(&spaces, id));
+    }
+    assert_false(slow_spaces_add(&spaces, SLOW_SPACES_MAX + 1));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -472,6 +555,8 @@ int main(void)
         MEMORY_TEST(is_full),
         MEMORY_TEST(cancels),
         MEMORY_TEST(is_durable),
+        MEMORY_TEST(says_once_that_it_is_outgrown),
+        cmocka_unit_test(says_it_of_so_many_and_no_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
