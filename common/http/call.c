@@ -280,7 +280,7 @@ void call_finish(struct http_call *call)
 void call_free(struct http_call *call)
 {
     struct http_client *client = call->client;
-    ASSERT(client->depth == 0);
+    ASSERT(client->depth == 0 || (!call->transfer && !call->plain));
     client_forget_unsettled(call);
     loop_timer_clear(client->loop, &call->timer);
     transfer_stop(call);

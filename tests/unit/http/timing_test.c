@@ -154,6 +154,33 @@ static void cancelled_call_is_silent(void **state)
     assert_int_equal(http_client_calls(f->client), 0);
 }
 
+static enum http_flow start_refused(str, void *context)
+{
+    struct outcome *outcome            = context;
+    const struct http_request private  = {.url = str_from("https://10.0.0.1/")};
+    const struct http_handlers nothing = {.on_done = on_done};
+    assert_int_equal(http_call_start(outcome->fixture->client, &private, &nothing, NULL, NULL),
+                     STATUS_PERMISSION_DENIED);
+    outcome->data_count++;
+    return HTTP_GO_ON;
+}
+
+static void calls_may_be_refused_inside_handlers(void **state)
+{
+    struct fixture *f                            = *state;
+    CLEANUP(outcome_done) struct outcome outcome = {.fixture = f};
+    char url[1024];
+    const struct http_request request = {.url = str_from(url_of(f, "127.0.0.1", "/bytes/10", url)),
+                                         .allow_private = true};
+    const struct http_handlers handlers = {
+        .on_data = start_refused, .on_done = on_done, .context = &outcome};
+    assert_int_equal(http_call_start(f->client, &request, &handlers, NULL, NULL), STATUS_OK);
+    turn_until_done(f, &outcome);
+    assert_int_equal(outcome.code, STATUS_OK);
+    assert_true(outcome.data_count > 0);
+    assert_int_equal(http_client_calls(f->client), 0);
+}
+
 static void client_ends_with_calls_under_way(void **state)
 {
     struct fixture *f        = *state;
@@ -174,10 +201,15 @@ int main(void)
 {
     if (http_init(NULL) != STATUS_OK) return 1;
     const struct CMUnitTest plain[] = {
-        WITH_FIXTURE(silence_times_out),          WITH_FIXTURE(stalling_times_out),
-        WITH_FIXTURE(total_time_ends_everything), WITH_FIXTURE(waiting_for_a_connection_times_out),
-        WITH_FIXTURE(paused_stream_waits),        WITH_FIXTURE(consumer_may_stop),
-        WITH_FIXTURE(cancelled_call_is_silent),   WITH_FIXTURE(client_ends_with_calls_under_way),
+        WITH_FIXTURE(silence_times_out),
+        WITH_FIXTURE(stalling_times_out),
+        WITH_FIXTURE(total_time_ends_everything),
+        WITH_FIXTURE(waiting_for_a_connection_times_out),
+        WITH_FIXTURE(paused_stream_waits),
+        WITH_FIXTURE(consumer_may_stop),
+        WITH_FIXTURE(cancelled_call_is_silent),
+        WITH_FIXTURE(client_ends_with_calls_under_way),
+        WITH_FIXTURE(calls_may_be_refused_inside_handlers),
     };
     int failed   = cmocka_run_group_tests_name("timing", plain, NULL, NULL);
     goes_by_curl = true;
