@@ -156,6 +156,26 @@ static void test_a_failed_delivery_is_repeated_with_its_id_and_holds_its_run(voi
     rig_done(&rig);
 }
 
+/* There is nobody whom a delivery could ask, so it must not wait for an answer. */
+static void test_a_delivery_asks_nobody(void **)
+{
+    struct rig rig = {};
+    rig_init(&rig, 1, true);
+    rig_put(&rig, "one", "  - a: {set: {n: 1}}\n");
+    (void)subscribe(&rig, WORKFLOW("started"), "");
+    (void)rig_start(&rig, "one", "{}");
+    char type[128];
+    char id[128];
+    Pb__JobReleased released = PB__JOB_RELEASED__INIT;
+    Pb__JobReport made       = PB__JOB_REPORT__INIT;
+    released.question_json   = rig_bytes("{\"title\":\"x\",\"payload\":{}}");
+    made.result_case         = PB__JOB_REPORT__RESULT_RELEASED;
+    made.released            = &released;
+    assert_int_equal(rig_report(&rig, next(&rig, type, id), &made), STATUS_OK);
+    expect(&rig, WORKFLOW("started"));
+    rig_done(&rig);
+}
+
 static void test_410_switches_a_subscription_off(void **)
 {
     struct rig rig = {};
@@ -211,6 +231,7 @@ int main(void)
         cmocka_unit_test(test_faults_cancels_retries_and_approvals),
         cmocka_unit_test(test_a_dead_letter_of_the_workflow_is_told),
         cmocka_unit_test(test_a_failed_delivery_is_repeated_with_its_id_and_holds_its_run),
+        cmocka_unit_test(test_a_delivery_asks_nobody),
         cmocka_unit_test(test_410_switches_a_subscription_off),
         cmocka_unit_test(test_subscriptions_belong_to_a_namespace_and_end),
     };

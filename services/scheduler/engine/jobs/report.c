@@ -226,8 +226,9 @@ static void note_question(Pb__JobRecord *record, const Pb__JobReleased *released
     record->due_us           = JOB_ASKS_US;
 }
 
+/* `asks`: somebody is asked what it says; else the job waits for nobody. */
 static status release(struct engine *engine, struct open_job *job, const Pb__JobReleased *released,
-                      struct error *reterr)
+                      bool asks, struct error *reterr)
 {
     Pb__JobRecord *record = NULL;
     TRY(engine_job_row(engine, str_from(job->id.text), engine->arena, &record, reterr));
@@ -241,7 +242,7 @@ static status release(struct engine *engine, struct open_job *job, const Pb__Job
     open_job_note_end(job, record);
     record->due_us =
         released->not_before_us > engine->now_us ? released->not_before_us : engine->now_us;
-    if (released->question_json.len > 0) note_question(record, released);
+    if (asks) note_question(record, released);
     if (*released->target) {
         struct target *target = engine_target_named(engine, str_from(released->target));
         if (target) open_job_aim(engine->queues, job, target, engine->now_us);
@@ -268,7 +269,7 @@ static status ask(struct engine *engine, struct open_job *job, struct live_run *
     engine_work_end(engine);
     TRY(kept);
     *ret_code = asked;
-    if (asked == STATUS_OK) return release(engine, job, report->wire->released, reterr);
+    if (asked == STATUS_OK) return release(engine, job, report->wire->released, true, reterr);
     *ret_code = STATUS_FAILED_PRECONDITION;
     log_write(LOG_WARN, "job.question_refused", LOG_TEXT_OF("job", id.text),
               LOG_TEXT_OF("error", why.text));
@@ -295,7 +296,7 @@ static status give_back(struct engine *engine, struct open_job *job,
     status code                 = STATUS_OK;
     TRY(is_late(engine, job, &is_over, reterr));
     if (is_over) return settle(engine, job, &nothing, decide_returned, &code, reterr);
-    return release(engine, job, released, reterr);
+    return release(engine, job, released, false, reterr);
 }
 
 static status take_released(struct engine *engine, struct open_job *job,
