@@ -42,7 +42,8 @@ export class Prometheus {
     ]);
     this.passage = await Passage.start(this.pushes);
     const ask = async (path) => (await (await fetch(this.url + path)).json()).data;
-    await until('it has seen its gateway, and an alert', async () => (await ask('/api/v1/query?query=up==1')).result.length > 0 && (await ask('/api/v1/alerts')).alerts.some(({ state }) => state === 'firing'), PATIENCE);
+    const second = () => Math.floor(Date.now() / 1000); // what was seen in this one is not yet in a range of whole seconds
+    await until('it has seen its gateway, and an alert', async () => (await ask(`/api/v1/query?query=up==1&time=${second()}`)).result.length > 0 && (await ask('/api/v1/alerts')).alerts.some(({ state }) => state === 'firing'), PATIENCE);
   }
 
   get store() { return this.passage; }
