@@ -107,6 +107,26 @@ static void test_an_id_sets_something_once(void **)
     assert_true(is_paused(stage)); /* nobody asks again so late */
 }
 
+/* Buckets of rows of both kinds begin at 12:00: what was set then is found also by who starts
+ * before that. */
+static void test_a_clock_that_is_set_back(void **)
+{
+    for (unsigned payload = 0; payload < 2; payload++) {
+        CLEANUP(stage_closep) struct stage *stage = open_stage();
+        bool paused                               = false;
+        const char *code                          = NULL;
+        stage_set_now(stage, START_US + 2 * HOUR);
+        assert_int_equal(set_queue(stage, PAUSE, 5, payload, &paused, &code), STATUS_OK);
+        assert_int_equal(set_queue(stage, RESUME, 6, payload, &paused, &code), STATUS_OK);
+        stage_crash(stage);
+        stage_set_now(stage, START_US + 2 * HOUR - 20 * SECOND);
+        assert_int_equal(stage_restart(stage, NULL), STATUS_OK);
+        assert_int_equal(set_queue(stage, PAUSE, 5, payload, &paused, &code), STATUS_OK);
+        assert_true(paused); /* as it was answered */
+        assert_false(is_paused(stage));
+    }
+}
+
 /* A refusal is an answer, too; the same key of another request is another key. */
 static void test_refusals_and_other_keys(void **)
 {
@@ -376,6 +396,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_day_and_no_longer),
         cmocka_unit_test(test_an_id_sets_something_once),
+        cmocka_unit_test(test_a_clock_that_is_set_back),
         cmocka_unit_test(test_refusals_and_other_keys),
         cmocka_unit_test(test_both_kinds_go),
         cmocka_unit_test(test_any_order),

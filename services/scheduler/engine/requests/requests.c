@@ -119,8 +119,10 @@ status engine_request_row(struct engine *engine, enum request_kind kind, str id,
 {
     *ret_record = NULL;
     if (id.len == 0) return STATUS_OK;
-    uint32_t oldest = bucket_of(kind, engine->now_us - limits[kind].age_us);
-    for (uint32_t bucket = bucket_of(kind, engine->now_us);; bucket--) {
+    uint32_t oldest  = bucket_of(kind, engine->now_us - limits[kind].age_us);
+    uint32_t now     = bucket_of(kind, engine->now_us);
+    bool is_set_back = engine->requests.newest[kind] > now; /* the clock, before this start */
+    for (uint32_t bucket = now + is_set_back;; bucket--) {
         struct key key;
         Pb__RequestRecord *record = NULL;
         row_key(&key, kind, bucket, id);
@@ -256,9 +258,28 @@ status engine_answers_erase(struct engine *engine, str run, size_t count_max, si
 /* --- recovery ----------------------------------------------------------------------------------
  */
 
+static status newest_read(struct engine *engine, enum request_kind kind, struct error *reterr)
+{
+    CLEANUP(cursor_closep) struct cursor *cursor = NULL;
+    const uint8_t prefix                         = (uint8_t)kind;
+    const struct scan scan                       = {.prefix = {&prefix, 1}, .backward = true};
+    bytes key                                    = {};
+    bytes row                                    = {};
+    uint8_t of_kind                              = 0;
+    TRY(cursor_open(engine->txn, TABLE_REQUESTS, &scan, &cursor, reterr));
+    status next = cursor_next(cursor, &key, &row, NULL);
+    if (next == STATUS_NOT_FOUND) return STATUS_OK;
+    if (next != STATUS_OK) return fail(reterr, next, "requests cannot be read");
+    bool is_read =
+        key_take_u8(&key, &of_kind) && key_take_u32(&key, &engine->requests.newest[kind]);
+    return is_read ? STATUS_OK : fail(reterr, STATUS_DATA_LOSS, "requests: a key");
+}
+
 status engine_requests_recover(struct engine *engine, struct error *reterr)
 {
-    return totals_read(engine, reterr);
+    TRY(totals_read(engine, reterr));
+    TRY(newest_read(engine, REQUEST_DONE, reterr));
+    return newest_read(engine, REQUEST_ANSWERED, reterr);
 }
 
 /* Until now the key was a sequence, below 2^56, of both kinds, and the row had the id. */

@@ -39,11 +39,12 @@ enum request_kind {
 
 /** What the engine knows of the table without looking: how much is in it, and when to sweep. */
 struct request_memory {
-    uint64_t answers;                     /* rows of REQUEST_ANSWERED */
-    uint64_t answer_runs;                 /* rows by run */
-    uint64_t answer_bytes;                /* of REQUEST_ANSWERED, about */
-    bool is_changed;                      /* the totals are to be written */
-    int64_t due_us[REQUEST_ANSWERED + 1]; /* by kind: nothing is too old before that */
+    uint64_t answers;                      /* rows of REQUEST_ANSWERED */
+    uint64_t answer_runs;                  /* rows by run */
+    uint64_t answer_bytes;                 /* of REQUEST_ANSWERED, about */
+    bool is_changed;                       /* the totals are to be written */
+    int64_t due_us[REQUEST_ANSWERED + 1];  /* by kind: nothing is too old before that */
+    uint32_t newest[REQUEST_ANSWERED + 1]; /* by kind: the bucket of the last rows at the start */
 };
 
 /** What a request has made. */
