@@ -9,7 +9,8 @@
 
 enum { PLACES = EMBED_TEXTS_MAX + 1 }; /* one more says that there are too many */
 
-/* A vector that is left out; views of the parameters and the manifest. */
+/* A vector that is left out; views of the parameters and the manifest, which are there until a
+ * cancel. */
 struct place {
     str list;     /* the parameter whose objects it is of; empty: it is a parameter itself */
     size_t index; /* of the object */
@@ -19,11 +20,10 @@ struct place {
 struct embed_params {
     struct work work;
     struct embed_desk *desk;
-    struct embed_params_request request; /* its texts in the arena */
-    json params;                         /* owned; its texts stay as they are meanwhile */
+    struct embed_params_request request; /* its texts in the arena; `params` only until a cancel */
     struct arena *arena;
     struct place *places;
-    str *texts;
+    str *texts; /* in the arena */
     size_t count;
     double *numbers; /* of all vectors, as they are sent */
     atomic_bool is_cancelled;
@@ -119,7 +119,6 @@ static void fill(json *params, const struct place *place, json vector)
 static void call_free(struct embed_params *call)
 {
     call->desk->calls--;
-    json_unref(call->params);
     arena_free(call->arena);
     free(call);
 }
@@ -165,7 +164,7 @@ static void done(void *context)
     const struct embed_params_request of = call->request;
     CLEANUP(json_unrefp) json params     = json_invalid();
     if (!atomic_load(&call->is_cancelled)) {
-        params = json_ref(call->params);
+        params = json_ref(of.params);
         for (size_t i = 0; call->code == STATUS_OK && i < call->count; i++) {
             fill(&params, &call->places[i], vector_new(call, i));
         }
@@ -189,14 +188,18 @@ static status prepare(struct embed_params *call, struct error *reterr)
     struct finding found = {.places = arena_alloc(call->arena, PLACES * sizeof *found.places)};
     call->texts          = arena_alloc(call->arena, PLACES * sizeof *call->texts);
     ASSERT(found.places && call->texts);
-    find_all(&found, of->action, call->params);
+    find_all(&found, of->action, of->params);
     call->places = found.places;
     call->count  = found.count;
     if (call->count > EMBED_TEXTS_MAX) {
         return fail(reterr, STATUS_INVALID_ARGUMENT, "over %d texts to be embedded",
                     EMBED_TEXTS_MAX);
     }
-    for (size_t i = 0; i < call->count; i++) call->texts[i] = found.places[i].text;
+    /* The thread may read them when the call is long cancelled and its configuration gone. */
+    for (size_t i = 0; i < call->count; i++) {
+        call->texts[i] = found.places[i].text;
+        TRY(copy(call->arena, &call->texts[i], reterr));
+    }
     TRY(copy(call->arena, &of->model, reterr));
     TRY(copy(call->arena, &of->namespace, reterr));
     TRY(copy(call->arena, &of->idempotency_key, reterr));
@@ -214,7 +217,6 @@ status embed_params_start(struct embed_desk *desk, const struct embed_params_req
     call->work                = (struct work){.run = run, .done = done, .context = call};
     call->desk                = desk;
     call->request             = *request;
-    call->params              = json_ref(request->params);
     call->arena               = arena_new(EMBED_ARENA_MAX);
     desk->calls++;
     ASSERT(call->arena);

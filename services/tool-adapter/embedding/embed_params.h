@@ -28,11 +28,11 @@ struct embed_desk {
 
 struct embed_params;
 
-/** Borrowed until start returns, but for `done` and its context. */
+/** Borrowed until start returns, but for the first two, `done` and its context. */
 struct embed_params_request {
-    const struct manifest_action *action;
-    json params; /* of the call, checked, with defaults */
-    str model;   /* a model or a route */
+    const struct manifest_action *action; /* borrowed until `done` or cancel, as the next */
+    json params;                          /* of the call, checked, with defaults */
+    str model;                            /* a model or a route */
     str namespace, idempotency_key;
     struct engine_payer payer;
     int64_t until_ms; /* on clock_mono_ms() */

@@ -6,7 +6,9 @@
 
 #include "support/cmocka.h"
 
+#include <sched.h>
 #include <semaphore.h>
+#include <stdatomic.h>
 #include <string.h>
 
 enum { DIMENSIONS = 2, TEXT_MAX = 64 << 10 };
@@ -17,7 +19,9 @@ static const char schema[] =
 
 /* A model that makes [bytes of the text, a third] of a text. */
 struct model {
-    sem_t *gate; /* it waits for it; NULL: does not */
+    sem_t *gate;       /* it waits for it; NULL: does not */
+    atomic_uint asked; /* questions that have come */
+    size_t bytes;      /* of their texts */
     status code;
     unsigned questions;
     size_t texts;
@@ -27,7 +31,9 @@ static status model_embed(void *self, const struct embed_ask *ask, struct embed_
                           Pb__Usage *usage, struct error *reterr)
 {
     struct model *model = self;
+    atomic_fetch_add(&model->asked, 1);
     if (model->gate) (void)sem_wait(model->gate);
+    for (size_t i = 0; i < ask->count; i++) model->bytes += strnlen(ask->texts[i].ptr, TEXT_MAX);
     model->questions++;
     model->texts += ask->count;
     if (model->code != STATUS_OK) return fail(reterr, model->code, "the model is not well");
@@ -190,6 +196,31 @@ static void test_who_has_gone_is_not_told(void **)
     assert_int_equal(sem_destroy(&gate), 0);
 }
 
+/* Parameters hold constants of a configuration that goes when nobody calls with it any more. */
+static void test_who_has_gone_takes_the_parameters_along(void **)
+{
+    struct desk desk;
+    struct embed_params *call = NULL;
+    json constants            = json_freeze(parsed("{\"query\":\"green tea\",\"tags\":[\"a\"]}"));
+    json params               = json_object_new(2);
+    sem_t gate;
+    json_object_put_text(&params, "query", json_ref(json_get_text(constants, "query")));
+    json_object_put_text(&params, "tags", json_ref(json_get_text(constants, "tags")));
+    assert_int_equal(sem_init(&gate, 0, 0), 0);
+    desk_open(&desk);
+    desk.model.gate = &gate;
+    assert_int_equal(start(&desk, params, &call), STATUS_OK);
+    while (desk.model.asked == 0) sched_yield(); /* a thread is at it: it cannot be taken back */
+    embed_params_cancel(call);
+    json_unref(params);
+    json_thaw_and_free(constants);
+    assert_int_equal(sem_post(&gate), 0);
+    wait(&desk);
+    assert_int_equal(desk.told, 0);
+    desk_close(&desk);
+    assert_int_equal(sem_destroy(&gate), 0);
+}
+
 static void test_texts_have_a_limit(void **)
 {
     struct desk desk;
@@ -220,6 +251,7 @@ int main(void)
         cmocka_unit_test(test_what_is_there_needs_nobody),
         cmocka_unit_test(test_a_model_that_fails_is_told),
         cmocka_unit_test(test_who_has_gone_is_not_told),
+        cmocka_unit_test(test_who_has_gone_takes_the_parameters_along),
         cmocka_unit_test(test_texts_have_a_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
