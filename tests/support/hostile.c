@@ -32,6 +32,7 @@ struct hostile {
     uint16_t port;
     pthread_t thread;
     atomic_uint requests, ended, count;
+    atomic_uint sessions, farewells;
     atomic_bool is_stopping;
     struct connection *connections[CONNECTIONS_MAX];
 };
@@ -246,18 +247,57 @@ static bool do_events(struct connection *c)
     return answer(c, "200 OK", "Content-Type: text/event-stream\r\n", events, sizeof events - 1);
 }
 
+/* One result that serves for an introduction and for a list of tools. */
+static bool do_session(struct connection *c)
+{
+    char text[512];
+    const char *id  = strstr(c->body, "\"id\":");
+    bool is_its_own = strcasestr(c->data, "\r\nMcp-Session-Id: s-1\r\n") != NULL;
+    if (str_starts_with(str_from(c->data), str_from("DELETE "))) {
+        atomic_fetch_add(&c->server->farewells, is_its_own ? 1 : 0);
+        return answer(c, is_its_own ? "200 OK" : "404 Not Found", "", "", 0);
+    }
+    bool is_introduction = strstr(c->body, "\"initialize\"") != NULL;
+    if (is_introduction) atomic_fetch_add(&c->server->sessions, 1);
+    if (!is_introduction && !is_its_own) return answer(c, "404 Not Found", "", "", 0);
+    if (!id) return answer(c, "202 Accepted", "", "", 0);
+    int len = snprintf(
+        text, sizeof text,
+        "{\"jsonrpc\":\"2.0\",\"id\":%ld,\"result\":{\"tools\":[],\"capabilities\":{},"
+        "\"protocolVersion\":\"2025-11-25\",\"serverInfo\":{\"name\":\"x\",\"version\":\"1\"}}}",
+        strtol(id + strlen("\"id\":"), NULL, 10));
+    return answer(c, "200 OK", "Content-Type: application/json\r\nMcp-Session-Id: s-1\r\n", text,
+                  (size_t)len);
+}
+
 static const struct {
     const char *prefix;
     bool (*act)(struct connection *c);
 } paths[] = {
-    {"/ok", answer_ok},       {"/status/", do_status},  {"/echo", do_echo},
-    {"/post", do_post},       {"/headers", do_headers}, {"/line", do_line},
-    {"/huge", do_huge},       {"/bytes/", do_bytes},    {"/bomb", do_bomb},
-    {"/gzip", do_gzip},       {"/silent", do_silent},   {"/stall", do_stall},
-    {"/cut", do_cut},         {"/empty", do_empty},     {"/garbage", do_garbage},
-    {"/interim", do_interim}, {"/once", do_once},       {"/to?", do_to},
-    {"/last", do_last},       {"/see?", do_see},        {"/events", do_events},
-    {"/say?", do_say},        {"/.well-known/", do_silent},
+    {"/ok", answer_ok},
+    {"/status/", do_status},
+    {"/echo", do_echo},
+    {"/post", do_post},
+    {"/headers", do_headers},
+    {"/line", do_line},
+    {"/huge", do_huge},
+    {"/bytes/", do_bytes},
+    {"/bomb", do_bomb},
+    {"/gzip", do_gzip},
+    {"/silent", do_silent},
+    {"/stall", do_stall},
+    {"/cut", do_cut},
+    {"/empty", do_empty},
+    {"/garbage", do_garbage},
+    {"/interim", do_interim},
+    {"/once", do_once},
+    {"/to?", do_to},
+    {"/last", do_last},
+    {"/see?", do_see},
+    {"/events", do_events},
+    {"/say?", do_say},
+    {"/.well-known/", do_silent},
+    {"/session", do_session},
 };
 
 /* --- Requests --------------------------------------------------------------------------------- */
@@ -396,4 +436,14 @@ unsigned hostile_connections(const struct hostile *server)
 unsigned hostile_ended(const struct hostile *server)
 {
     return atomic_load(&server->ended);
+}
+
+unsigned hostile_sessions(const struct hostile *server)
+{
+    return atomic_load(&server->sessions);
+}
+
+unsigned hostile_farewells(const struct hostile *server)
+{
+    return atomic_load(&server->farewells);
 }

@@ -15,6 +15,8 @@
  *     /last             like /ok, then closes without having said so
  *     /to?URL           307 to URL                          /see?URL  303 to URL
  *     /events           a small event stream          /say?TEXT  200 TEXT, decoded, as JSON
+ *     /session          a server of MCP 2025-11-25 without tools; its session is given back by
+ * DELETE
  *
  * One thread per connection; they end with hostile_stop().
  */
@@ -35,5 +37,9 @@ uint16_t hostile_port(const struct hostile *hostile);
 unsigned hostile_requests(const struct hostile *hostile);
 unsigned hostile_connections(const struct hostile *hostile);
 unsigned hostile_ended(const struct hostile *hostile);
+
+/** Sessions of /session that were opened, and that were given back. */
+unsigned hostile_sessions(const struct hostile *hostile);
+unsigned hostile_farewells(const struct hostile *hostile);
 
 #endif

@@ -15,6 +15,7 @@
 enum { TURNS_MAX = 20'000, TURN_MS = 1, PATIENT_MS = 60'000, HASTY_MS = 50 };
 
 struct fixture {
+    int64_t ahead_ms; /* of the loop's clock, of the real one */
     struct outside outside;
     struct mcp_client *client;
     json endpoint;
@@ -26,10 +27,17 @@ struct fixture {
     char words[ERROR_TEXT_MAX];
 };
 
+static int64_t clock_ahead(void *context)
+{
+    const struct fixture *it = context;
+    return clock_mono_ms() + it->ahead_ms;
+}
+
 static int begin(void **state)
 {
-    struct fixture *it = calloc(1, sizeof *it);
-    outside_begin(&it->outside, NULL);
+    struct fixture *it                = calloc(1, sizeof *it);
+    const struct loop_options options = {.clock = clock_ahead, .clock_context = it};
+    outside_begin(&it->outside, &options);
     it->client = mcp_client_new(it->outside.http, it->outside.loop, it->outside.tokens);
     *state     = it;
     return 0;
@@ -208,6 +216,43 @@ static void is_called_off(void **state)
     assert_int_equal(it->told, 0);
 }
 
+static void turn_until(struct fixture *it, unsigned (*count)(const struct hostile *),
+                       unsigned wanted)
+{
+    for (int turns = 0; count(it->outside.server) < wanted; turns++) {
+        assert_true(turns < TURNS_MAX);
+        loop_turn(it->outside.loop, TURN_MS);
+    }
+    assert_int_equal(count(it->outside.server), wanted);
+}
+
+/* A shared session outlives its calls, each of which begins its time anew; then it is given back,
+ * and the next call has another one. */
+static void gives_back_a_session_that_is_idle(void **state)
+{
+    enum { SHORT_MS = MCP_SESSION_IDLE_MS / 2 };
+    struct fixture *it         = *state;
+    struct mcp_request request = request_at(it, "/session", PATIENT_MS);
+    request.version            = str_from("2025-11-25");
+    request.owner              = str_from("box");
+    for (unsigned calls = 0; calls < 4; calls++) {
+        call(it, &request);
+        assert_int_equal(it->code, STATUS_OK);
+        it->ahead_ms += SHORT_MS;
+        loop_turn(it->outside.loop, 0);
+    }
+    assert_int_equal(hostile_requests(it->outside.server), 6); /* two to open it, and the calls */
+    assert_int_equal(hostile_sessions(it->outside.server), 1);
+    it->ahead_ms += SHORT_MS;
+    turn_until(it, hostile_farewells, 1);
+    call(it, &request);
+    assert_int_equal(it->code, STATUS_OK);
+    assert_int_equal(hostile_sessions(it->outside.server), 2);
+    it->ahead_ms += MCP_SESSION_IDLE_MS;
+    turn_until(it, hostile_farewells, 2);
+    assert_int_equal(hostile_requests(it->outside.server), 11);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -216,6 +261,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(is_not_waited_for_its_metadata, begin, end),
         cmocka_unit_test_setup_teardown(is_not_sent, begin, end),
         cmocka_unit_test_setup_teardown(is_called_off, begin, end),
+        cmocka_unit_test_setup_teardown(gives_back_a_session_that_is_idle, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
