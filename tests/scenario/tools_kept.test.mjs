@@ -43,7 +43,9 @@ const config = { tools: { adapters_dir: folder, connections: { shelf: { adapter:
 
 scenario('outputs that are kept are asked after', { needs: ['scheduler', 'gateway', 'tool-adapter'], config, checkNeeds: false }, async (suite) => {
   await knows(suite, 'shelf.plain');
+  let reads = 0;
   const read = async (name) => {
+    reads += 1;
     const { status, body, text } = await suite.api.call('POST', `/v1/tools/shelf.${name}/invoke`, { arguments: {} });
     assert.equal(status, 200, text);
     return body.output;
@@ -71,4 +73,13 @@ scenario('outputs that are kept are asked after', { needs: ['scheduler', 'gatewa
   assert.deepEqual(await read('plain'), { plain: true });
   assert.deepEqual(await readAgain('plain'), { plain: true });
   assert.deepEqual(asked('/plain', 'if-none-match'), [undefined, undefined]);
+
+  // Each read is counted once: it was there, or was made; and of those that were made, what still held.
+  const adapter = suite['tool-adapter'];
+  const [hits, misses] = [await adapter.metric('tutti_tool_cache_requests_total', 'result="hit"'), await adapter.metric('tutti_tool_cache_requests_total', 'result="miss"')];
+  assert.equal(misses, service.requests.length);
+  assert.equal(hits + misses, reads);
+  assert.equal(await adapter.metric('tutti_tool_cache_renewed_total'), 3);
+  assert.ok(await adapter.metric('tutti_tool_cache_entries') >= 2, 'what can be asked after stays');
+  assert.ok(await adapter.metric('tutti_tool_cache_bytes') > 0);
 });

@@ -91,10 +91,7 @@ json call_cache_find(struct call_cache *cache, const struct call_key *key, int64
         if (json_is(entry->validators, JSON_INVALID)) entry_remove(cache, entry);
         entry = NULL;
     }
-    if (!entry) {
-        cache->stats.misses++;
-        return json_invalid();
-    }
+    if (!entry) return json_invalid();
     cache->stats.hits++;
     unlink_entry(cache, entry);
     link_newest(cache, entry);
@@ -166,6 +163,7 @@ bool call_cache_board(struct call_cache *cache, const struct call_key *key,
         flight->last                                           = passenger;
         return false;
     }
+    cache->stats.misses++;
     flight      = mem_new(1, sizeof *flight);
     flight->key = *key;
     if (!map_put(cache->flights, key_str(&flight->key), flight)) {
@@ -207,6 +205,7 @@ static void pass_on(struct call_cache *cache, struct flight *flight)
     if (!flight->first) flight->last = NULL;
     next->next      = NULL;
     next->is_leader = true;
+    cache->stats.misses++;
     next->landed(json_invalid(), next->context);
 }
 

@@ -52,7 +52,8 @@ void call_cache_renew(struct call_cache *cache, const struct call_key *key, json
 
 struct call_cache_stats {
     uint64_t entries, bytes, bytes_max;
-    uint64_t hits, misses, shared, evicted, renewed; /* since the start */
+    /* Since the start. `misses`: went themselves; `shared`: were given the output of another. */
+    uint64_t hits, misses, shared, evicted, renewed;
 };
 struct call_cache_stats call_cache_stats(const struct call_cache *cache);
 

@@ -194,6 +194,7 @@ static void on_done(const struct tool_call_result *result, void *context)
     job->state              = NULL;
     measures_call(running->jobs->measures, job->leased->function, is_fine ? "ok" : "error",
                   clock_mono_ms() - running->started_ms);
+    measures_cache(running->jobs->measures, running->jobs->means.cache);
     log_call(running, result);
     writes_report(result->writes, job);
     CLEANUP(json_unrefp)

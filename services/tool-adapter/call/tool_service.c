@@ -244,6 +244,7 @@ static void on_done(const struct tool_call_result *result, void *context)
         measures_call(invocation->service->measures, function, is_fine ? "ok" : "error",
                       duration_ms);
     }
+    measures_cache(invocation->service->measures, invocation->service->means.cache);
     log_write(is_fine ? LOG_INFO : LOG_WARN, "tool.invoked", LOG_TEXT_OF("function", function),
               LOG_TEXT_OF("connection", invocation->tool.connection->name),
               LOG_STR("key", rpc->caller.key_id), LOG_STR("request", rpc->request_id),
