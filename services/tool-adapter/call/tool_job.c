@@ -153,6 +153,7 @@ static bool hand_back(struct worker_job *job, const struct rate_limit *limit,
     Pb__JobReleased released      = PB__JOB_RELEASED__INIT;
     set_rest(&outcome, result->wait_ms);
     released.not_before_us = outcome.rest_until_us;
+    released.usage         = (Pb__Usage *)(uintptr_t)result->usage; /* its vectors are paid for */
     released.reason        = "the limits of the connection are reached";
     if (!result->is_own_limit) { /* others need not try */
         released.reason     = "the other side asks to wait";
@@ -199,7 +200,7 @@ static void on_done(const struct tool_call_result *result, void *context)
     writes_report(result->writes, job);
     CLEANUP(json_unrefp)
     json question = json_mask_apply(running->tool.connection->mask, running->asks.question);
-    if (job_asks_report(&running->asks, question, job)) {
+    if (job_asks_report(&running->asks, question, result->usage, job)) {
         running_free(running);
         return;
     }

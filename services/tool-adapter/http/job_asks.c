@@ -44,7 +44,8 @@ const struct respondent *job_asks_respondent(const struct job_asks *asks)
     return asks->has_somebody ? &asks->respondent : NULL;
 }
 
-bool job_asks_report(const struct job_asks *asks, json shown, struct worker_job *job)
+bool job_asks_report(const struct job_asks *asks, json shown, const Pb__Usage *usage,
+                     struct worker_job *job)
 {
     CLEANUP(buf_done) struct buf question = buf_init(QUESTION_MAX);
     CLEANUP(buf_done) struct buf noted    = buf_init(JOB_ASKED_MAX);
@@ -56,6 +57,7 @@ bool job_asks_report(const struct job_asks *asks, json shown, struct worker_job 
     released.question_json =
         (ProtobufCBinaryData){.data = (uint8_t *)question.ptr, .len = question.len};
     released.asked_json = (ProtobufCBinaryData){.data = (uint8_t *)noted.ptr, .len = noted.len};
+    released.usage      = (Pb__Usage *)(uintptr_t)usage;
     released.reason     = "a person is asked";
     worker_hand_back(job, &released);
     return true;

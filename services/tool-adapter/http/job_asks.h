@@ -26,8 +26,9 @@ void job_asks_done(struct job_asks *asks);
 /** Whom the call may ask; NULL: nobody. */
 const struct respondent *job_asks_respondent(const struct job_asks *asks);
 
-/** Hands the job back if there is a question, which is `shown` without the secrets of the call.
- * False: there is none. */
-bool job_asks_report(const struct job_asks *asks, json shown, struct worker_job *job);
+/** Hands the job back if there is a question, which is `shown` without the secrets of the call,
+ * with what models have cost until then (NULL: nothing). False: there is none. */
+bool job_asks_report(const struct job_asks *asks, json shown, const Pb__Usage *usage,
+                     struct worker_job *job);
 
 #endif

@@ -163,7 +163,7 @@ static void end(struct running *running, struct http_job_result *result, str tok
     struct writes writes                     = {.arena = arena};
     if (arena) note_write(running, result, http_status, &writes);
     CLEANUP(json_unrefp) json question = hidden_new(running, token, running->asks.question);
-    bool asks                          = job_asks_report(&running->asks, question, running->job);
+    bool asks = job_asks_report(&running->asks, question, NULL, running->job);
     if (!asks && !job_hand_back(running->job, result)) job_report(running->job, result);
     json_unref(result->value);
     running_free(running);
