@@ -28,6 +28,7 @@ static void on_written(void *context)
     struct writing *writing = NULL;
     while ((writing = writings_take(&done))) {
         answers->waiting--;
+        if (writing->kind == WRITING_SHELF) shelf_written(answers, writing);
         if (writing->done) writing->done(writing->is_kept, writing->context);
         writing_free(writing);
     }
@@ -87,6 +88,7 @@ status answers_open(const struct answers_options *options, struct answers **ret_
     answers->unix_us           = options->unix_us ? options->unix_us : clock_unix_us;
     answers->print_interrupted = options->print_interrupted;
     answers->claims            = map_new(ANSWERS_CLAIMS_MAX);
+    answers->drops             = map_new(ANSWERS_CLAIMS_MAX);
     answers->notice            = (struct loop_notice){.run = on_written, .context = answers};
     (void)pthread_mutex_init(&answers->mutex, NULL);
     (void)pthread_cond_init(&answers->wanted, NULL);
@@ -129,6 +131,7 @@ void answers_freep(struct answers **ref)
     (void)pthread_cond_destroy(&answers->wanted);
     (void)pthread_mutex_destroy(&answers->mutex);
     map_free(answers->claims);
+    map_free(answers->drops);
     free(answers);
     *ref = NULL;
 }

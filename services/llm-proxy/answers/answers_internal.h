@@ -59,7 +59,9 @@ struct answers {
     uint64_t total_max; /* bytes of all answers */
     bool has_shelves;
     uint64_t last_number;
-    struct map *claims; /* name -> struct answers_claim */
+    struct map *claims;   /* name -> struct answers_claim */
+    struct map *drops;    /* shelf and key -> struct writing: rows that are about to go */
+    size_t shelf_waiting; /* bytes of rows that are on their way to the disk */
     size_t waiting;
     struct loop_notice notice; /* `done` has something */
 
@@ -101,10 +103,13 @@ void answers_hand_over(struct answers *answers, struct writing *writing);
 /* Ends the streams that the last process has left. */
 status answers_recover(struct answers *answers, struct error *reterr);
 
-/* shelf.c: what is there is counted; a row is put there, on the thread. */
+/* shelf.c: what is there is counted; a row is put there, on the thread; the disk was full,
+ * likewise; the loop hears of a row that is written, or never will be. */
 status shelf_recover(struct answers *answers, struct error *reterr);
 status shelf_apply(struct answers *answers, struct txn *txn, const struct writing *writing,
                    struct error *reterr);
+status shelf_shed(struct answers *answers, struct txn *txn, struct error *reterr);
+void shelf_written(struct answers *answers, const struct writing *writing);
 
 /* Keys. */
 struct pair_key {

@@ -195,30 +195,54 @@ status answers_sweep(struct answers *answers, struct txn *txn, struct error *ret
 /* --- the thread --------------------------------------------------------------------------------
  */
 
-static status commit_all(struct answers *answers, struct writings *writings, struct error *reterr)
+static bool is_row(const struct writing *writing)
 {
-    CLEANUP(txn_abortp) struct txn *txn = NULL;
-    TRY(txn_begin_write(answers->store, &txn, reterr));
+    return writing->kind == WRITING_SHELF && writing->value.len > 0;
+}
+
+static status apply_all(struct answers *answers, struct txn *txn, struct writings *writings,
+                        bool has_room, struct error *reterr)
+{
+    if (!has_room) TRY(shelf_shed(answers, txn, reterr));
     TRY(answers_sweep(answers, txn, reterr));
     for (struct writing *writing = writings->first; writing; writing = writing->next) {
-        TRY(writing_apply(answers, txn, writing, reterr));
+        writing->is_kept = has_room || !is_row(writing);
+        if (writing->is_kept) TRY(writing_apply(answers, txn, writing, reterr));
     }
-    return txn_commit(TAKE(txn), reterr);
+    return STATUS_OK;
+}
+
+/* Without room the shelves, which are good to have, give way to answers, which are promised. */
+static status commit_all(struct answers *answers, struct writings *writings, bool has_room,
+                         struct error *reterr)
+{
+    CLEANUP(txn_abortp) struct txn *txn = NULL;
+    uint64_t used                       = answers->used;
+    uint64_t shelves[SHELF_COUNT];
+    memcpy(shelves, answers->shelf_used, sizeof shelves);
+    TRY(txn_begin_write(answers->store, &txn, reterr));
+    status code = apply_all(answers, txn, writings, has_room, reterr);
+    if (code == STATUS_OK) code = txn_commit(TAKE(txn), reterr);
+    if (code == STATUS_OK) return code;
+    memcpy(answers->shelf_used, shelves, sizeof shelves);
+    answers->used = used;
+    for (struct writing *at = writings->first; at; at = at->next) at->is_kept = false;
+    return code;
 }
 
 static void write_all(struct answers *answers, struct writings *writings)
 {
-    struct error error = {};
-    uint64_t used      = answers->used;
-    uint64_t shelves[SHELF_COUNT];
-    memcpy(shelves, answers->shelf_used, sizeof shelves);
-    status code = commit_all(answers, writings, &error);
-    if (code == STATUS_OK) {
-        for (struct writing *at = writings->first; at; at = at->next) at->is_kept = true;
-        return;
+    struct error error   = {};
+    struct writings none = {};
+    status code          = commit_all(answers, writings, true, &error);
+    bool may_go_on       = code == STATUS_RESOURCE_EXHAUSTED && !store_is_failed(answers->store);
+    if (may_go_on) {
+        log_write(LOG_WARN, "llm.rows_not_kept", LOG_STR("error.message", str_from(error.text)));
+        /* What a transaction frees only later ones can use. */
+        (void)commit_all(answers, &none, false, NULL);
+        code = commit_all(answers, writings, false, &error);
     }
-    memcpy(answers->shelf_used, shelves, sizeof shelves);
-    answers->used    = used;
+    if (code == STATUS_OK) return;
     answers->is_full = true;
     log_write(LOG_ERROR, "llm.answers_not_kept", LOG_STR("error.message", str_from(error.text)));
     /* Nobody knows what is on the disk: what was about to be released must not be. */

@@ -50,18 +50,35 @@ static void name_row(struct answers *answers, struct writing *writing, enum shel
     writing->key_len = key.len;
 }
 
+static str map_key(const struct shelf_key *key)
+{
+    return (str){.ptr = (const char *)key->raw, .len = key->len};
+}
+
+/* Whoever drops a row may look for it at once, and must not get it again: its drop is noted until
+ * it is on the disk. */
 void shelf_drop(struct answers *answers, enum shelf shelf, bytes key)
 {
+    const struct shelf_key name = key_of(shelf, key.ptr, key.len);
     if (!answers->has_shelves) return;
     struct writing *writing = mem_new(1, sizeof *writing);
     name_row(answers, writing, shelf, key);
+    (void)map_put(answers->drops, map_key(&name), writing);
     answers_hand_over(answers, writing);
+}
+
+void shelf_written(struct answers *answers, const struct writing *writing)
+{
+    const struct shelf_key name = key_of(writing->shelf, writing->key, writing->key_len);
+    answers->shelf_waiting -= writing->value.len;
+    if (map_get(answers->drops, map_key(&name)) != writing) return; /* or it is a younger one */
+    (void)map_remove(answers->drops, map_key(&name));
 }
 
 void shelf_put(struct answers *answers, enum shelf shelf, bytes key, bytes row, int64_t expires_us)
 {
     ASSERT(row.len > 0);
-    if (!answers->has_shelves) return;
+    if (!answers->has_shelves || answers->shelf_waiting > SHELF_WAITING_MAX) return;
     struct writing *writing = mem_new(1, sizeof *writing);
     uint8_t head[HEAD_SIZE];
     name_row(answers, writing, shelf, key);
@@ -71,23 +88,42 @@ void shelf_put(struct answers *answers, enum shelf shelf, bytes key, bytes row, 
     bool is_put =
         buf_put(&writing->value, head, sizeof head) && buf_put(&writing->value, row.ptr, row.len);
     ASSERT(is_put);
+    answers->shelf_waiting += writing->value.len;
     answers_hand_over(answers, writing);
 }
 
+/* What is damaged may say anything. */
+static void use_less(struct answers *answers, enum shelf shelf, uint64_t size)
+{
+    uint64_t *used = &answers->shelf_used[shelf];
+    *used -= size < *used ? size : *used;
+}
+
+static status delete_row(struct txn *txn, unsigned table, const struct shelf_key *key,
+                         struct error *reterr)
+{
+    status code = txn_delete(txn, table, key_bytes(key), NULL);
+    if (code == STATUS_OK || code == STATUS_NOT_FOUND) return STATUS_OK;
+    return fail(reterr, code, "a row of the store of answers cannot be deleted");
+}
+
+/* One that is damaged goes, too: it is good to have, and no reason to stop. */
 static status take_off(struct answers *answers, struct txn *txn, const struct shelf_key *key,
                        struct error *reterr)
 {
     bytes row   = {};
     status code = txn_get(txn, TABLE_SHELVES, key_bytes(key), &row, NULL);
     if (code == STATUS_NOT_FOUND) return STATUS_OK;
-    if (code != STATUS_OK || row.len < HEAD_SIZE) {
-        return fail(reterr, STATUS_DATA_LOSS, "a row of the store of answers cannot be read");
+    if (code != STATUS_OK) {
+        return fail(reterr, code, "a row of the store of answers cannot be read");
     }
-    enum shelf shelf       = (enum shelf)key->raw[0];
-    struct shelf_key order = order_of(shelf, u64_from(row.ptr));
-    answers->shelf_used[shelf] -= row.len;
-    TRY(txn_delete(txn, TABLE_SHELF_ORDER, key_bytes(&order), reterr));
-    return txn_delete(txn, TABLE_SHELVES, key_bytes(key), reterr);
+    enum shelf shelf = (enum shelf)key->raw[0];
+    if (row.len >= HEAD_SIZE) {
+        const struct shelf_key order = order_of(shelf, u64_from(row.ptr));
+        use_less(answers, shelf, row.len);
+        TRY(delete_row(txn, TABLE_SHELF_ORDER, &order, reterr));
+    }
+    return delete_row(txn, TABLE_SHELVES, key, reterr);
 }
 
 static bool is_over(struct txn *txn, const struct shelf_key *key, int64_t now_us)
@@ -98,8 +134,8 @@ static bool is_over(struct txn *txn, const struct shelf_key *key, int64_t now_us
     return !is_there || u64_from((const uint8_t *)row.ptr + NUMBER_SIZE) <= (uint64_t)now_us;
 }
 
-/* The oldest go while there are too many, or their time is over. */
-static status sweep(struct answers *answers, struct txn *txn, enum shelf shelf,
+/* The oldest go while there are more than `used_max` bytes, or their time is over. */
+static status sweep(struct answers *answers, struct txn *txn, enum shelf shelf, uint64_t used_max,
                     struct error *reterr)
 {
     const uint8_t prefix[]                       = {(uint8_t)shelf};
@@ -110,18 +146,25 @@ static status sweep(struct answers *answers, struct txn *txn, enum shelf shelf,
     TRY(cursor_open(txn, TABLE_SHELF_ORDER, &scan, &cursor, reterr));
     while (cursor_next(cursor, &at, &value, NULL) == STATUS_OK) {
         if (value.len < NUMBER_SIZE || value.len > NUMBER_SIZE + SHELF_KEY_MAX) {
-            return fail(reterr, STATUS_DATA_LOSS, "the store of answers has a row of a wrong size");
+            TRY(cursor_delete(cursor, reterr)); /* it is damaged, and names no row */
+            continue;
         }
         struct shelf_key key =
             key_of(shelf, (const uint8_t *)value.ptr + NUMBER_SIZE, value.len - NUMBER_SIZE);
-        bool is_much = answers->shelf_used[shelf] > bytes_max[shelf];
+        bool is_much = answers->shelf_used[shelf] > used_max;
         if (!is_much && !is_over(txn, &key, answers->unix_us())) return STATUS_OK;
-        answers->shelf_used[shelf] -= u64_from(value.ptr);
+        use_less(answers, shelf, u64_from(value.ptr));
         TRY(cursor_delete(cursor, reterr));
-        status code = txn_delete(txn, TABLE_SHELVES, key_bytes(&key), NULL);
-        if (code != STATUS_OK && code != STATUS_NOT_FOUND) {
-            return fail(reterr, code, "a row of the store of answers cannot be deleted");
-        }
+        TRY(delete_row(txn, TABLE_SHELVES, &key, reterr));
+    }
+    return STATUS_OK;
+}
+
+status shelf_shed(struct answers *answers, struct txn *txn, struct error *reterr)
+{
+    for (int shelf = 0; shelf < SHELF_COUNT; shelf++) {
+        uint64_t half = answers->shelf_used[shelf] / 2;
+        TRY(sweep(answers, txn, (enum shelf)shelf, half, reterr));
     }
     return STATUS_OK;
 }
@@ -140,7 +183,7 @@ status shelf_apply(struct answers *answers, struct txn *txn, const struct writin
     TRY(txn_put(txn, TABLE_SHELVES, key_bytes(&key), bytes_from(buf_str(&writing->value)), reterr));
     TRY(txn_put(txn, TABLE_SHELF_ORDER, key_bytes(&order), told, reterr));
     answers->shelf_used[writing->shelf] += writing->value.len;
-    return sweep(answers, txn, writing->shelf, reterr);
+    return sweep(answers, txn, writing->shelf, bytes_max[writing->shelf], reterr);
 }
 
 /* --- reading -----------------------------------------------------------------------------------
@@ -160,7 +203,7 @@ status shelf_recover(struct answers *answers, struct error *reterr)
         while (cursor_next(cursor, &at, &value, NULL) == STATUS_OK) {
             if (value.len >= NUMBER_SIZE) answers->shelf_used[shelf] += u64_from(value.ptr);
         }
-        TRY(sweep(answers, txn, (enum shelf)shelf, reterr));
+        TRY(sweep(answers, txn, (enum shelf)shelf, bytes_max[shelf], reterr));
     }
     return txn_commit(TAKE(txn), reterr);
 }
@@ -169,7 +212,8 @@ bool shelf_get(struct answers *answers, enum shelf shelf, bytes key, shelf_use *
 {
     const struct shelf_key name = key_of(shelf, key.ptr, key.len);
     bytes row                   = {};
-    if (!answers->has_shelves || !answers_begin_read(answers)) return false;
+    if (!answers->has_shelves || map_get(answers->drops, map_key(&name))) return false;
+    if (!answers_begin_read(answers)) return false;
     bool is_there =
         !is_over(answers->reader, &name, answers->unix_us()) &&
         txn_get(answers->reader, TABLE_SHELVES, key_bytes(&name), &row, NULL) == STATUS_OK;

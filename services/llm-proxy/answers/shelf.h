@@ -3,7 +3,8 @@
  * for it: a row under a key, the oldest go first.
  *
  * A row is on the disk a moment after it was put there: the thread that writes answers commits it
- * with them. Without a folder nothing is kept here. A disk that is full keeps no rows.
+ * with them. Without a folder nothing is kept here. A disk that is full keeps no rows, and those
+ * that are there make room for answers. A row that is damaged is none.
  *
  * Threads: as answers.h.
  */
@@ -19,16 +20,17 @@ enum shelf {
 };
 
 enum {
-    SHELF_KEY_MAX   = 64,       /* bytes */
-    SHELF_VAULT_MAX = 64 << 20, /* bytes of all rows */
-    SHELF_CACHE_MAX = 1 << 30,
+    SHELF_KEY_MAX     = 64,       /* bytes */
+    SHELF_VAULT_MAX   = 64 << 20, /* bytes of all rows */
+    SHELF_CACHE_MAX   = 1 << 30,
+    SHELF_WAITING_MAX = 128 << 20, /* bytes that wait for the disk: above, nothing is put there */
 };
 
 /** Puts a copy of `row` (not empty) there, in place of what `key` had. After `expires_us` (clock of
  * answers_options) it may go. */
 void shelf_put(struct answers *answers, enum shelf shelf, bytes key, bytes row, int64_t expires_us);
 
-/** Takes it away. */
+/** Takes it away: from now on it is not found. */
 void shelf_drop(struct answers *answers, enum shelf shelf, bytes key);
 
 /** Reads a row; false: there is none that is committed, or its time is over. A view of the store,

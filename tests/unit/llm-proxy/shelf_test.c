@@ -2,6 +2,7 @@
 #include "llm-proxy/answers/shelf.h"
 
 #include "base/mem.h"
+#include "llm-proxy/answers/answers_internal.h"
 #include "support/folder.h"
 
 #include "cmocka.h"
@@ -28,6 +29,7 @@ static void print_interrupted(Pb__LlmOperation, struct buf *)
 
 struct world {
     struct folder folder;
+    uint64_t size_max; /* of the store; 0: as much as it likes */
     struct loop *loop;
     struct answers *answers;
 };
@@ -37,19 +39,25 @@ static void begin(struct world *world)
     struct error error = {};
     assert_int_equal(loop_new(NULL, &world->loop, NULL), STATUS_OK);
     const struct answers_options options = {.path              = world->folder.path,
+                                            .size_max          = world->size_max,
                                             .loop              = world->loop,
                                             .unix_us           = unix_us,
                                             .print_interrupted = print_interrupted};
     if (answers_open(&options, &world->answers, &error) != STATUS_OK) fail_msg("%s", error.text);
 }
 
-/* As a process that is killed once all is written. */
-static void restart(struct world *world)
+static void settle(struct world *world)
 {
     for (int i = 0; i < TURNS_MAX && answers_waiting(world->answers) > 0; i++) {
         loop_turn(world->loop, 1);
     }
     assert_int_equal(answers_waiting(world->answers), 0);
+}
+
+/* As a process that is killed once all is written. */
+static void restart(struct world *world)
+{
+    settle(world);
     answers_freep(&world->answers);
     loop_freep(&world->loop);
     atomic_fetch_add(&time_us, 1'000); /* no two processes in one millisecond */
@@ -136,6 +144,85 @@ static void a_row_is_found_until_it_is_dropped(void **)
     world_done(&world);
 }
 
+/* Whoever drops an answer of the wrong shape asks again at once. */
+static void what_is_dropped_is_not_found_before_it_is_gone(void **)
+{
+    struct world world                = world_new();
+    CLEANUP(buf_done) struct buf said = buf_init(64);
+    const bytes key                   = bytes_from(str_from("a"));
+    put(&world, "a", "1", unix_us() + HOUR_US);
+    restart(&world);
+    assert_true(shelf_get(world.answers, SHELF_VAULT, key, note, &said));
+    shelf_drop(world.answers, SHELF_VAULT, key);
+    assert_false(shelf_get(world.answers, SHELF_VAULT, key, note, &said));
+    put(&world, "a", "2", unix_us() + HOUR_US);
+    shelf_drop(world.answers, SHELF_VAULT, key);
+    put(&world, "a", "3", unix_us() + HOUR_US);
+    settle(&world);
+    assert_true(shelf_get(world.answers, SHELF_VAULT, key, note, &said));
+    assert_true(str_is(buf_str(&said), "13"));
+    world_done(&world);
+}
+
+/* Puts it there behind the back of the shelf. */
+static void spoil(struct txn *txn, unsigned table, const char *key, const char *value)
+{
+    const bytes name = {.ptr = key, .len = 1 + strlen(key + 1)}; /* the first one is the shelf */
+    assert_int_equal(txn_put(txn, table, name, bytes_from(str_from(value)), NULL), STATUS_OK);
+}
+
+static void a_damaged_row_is_none(void **)
+{
+    struct world world                = world_new();
+    CLEANUP(buf_done) struct buf said = buf_init(64);
+    struct txn *txn                   = NULL;
+    put(&world, "a", "1", unix_us() + HOUR_US);
+    settle(&world);
+    assert_int_equal(txn_begin_write(world.answers->store, &txn, NULL), STATUS_OK);
+    spoil(txn, TABLE_SHELVES, "\0short", "x");
+    spoil(txn, TABLE_SHELVES, "\0alone", "no such number, and a row: it has no order");
+    spoil(txn, TABLE_SHELF_ORDER, "\0", "short");
+    assert_int_equal(txn_commit(txn, NULL), STATUS_OK);
+    restart(&world);
+    assert_false(shelf_get(world.answers, SHELF_VAULT, bytes_from(str_from("short")), note, &said));
+    put(&world, "short", "2", unix_us() + HOUR_US);
+    put(&world, "alone", "3", unix_us() + HOUR_US);
+    shelf_drop(world.answers, SHELF_VAULT, bytes_from(str_from("a")));
+    restart(&world);
+    assert_rows(&world, "short=2 alone=3 ");
+    world_done(&world);
+}
+
+static void hear_kept(bool is_kept, void *context)
+{
+    *(bool *)context = is_kept;
+}
+
+/* Rows that nobody waits for take no room from answers that are promised. */
+static void rows_make_room_for_answers(void **)
+{
+    enum { STORE_SIZE = 16 << 20, ROWS = 2 * STORE_SIZE / ROW_MAX };
+    struct world world = {.folder = folder_new(), .size_max = STORE_SIZE};
+    char *row          = mem_new(ROW_MAX, 1);
+    begin(&world);
+    for (uint64_t i = 0; i < ROWS; i++) {
+        const bytes key = {.ptr = &i, .len = sizeof i};
+        shelf_put(world.answers, SHELF_CACHE, key, (bytes){.ptr = row, .len = ROW_MAX}, INT64_MAX);
+        settle(&world);
+    }
+    for (uint64_t i = 1; i <= 4; i++) {
+        bool is_kept          = false;
+        Pb__KeptAnswer answer = PB__KEPT_ANSWER__INIT;
+        answer.number         = i;
+        answer.body           = (ProtobufCBinaryData){.data = (uint8_t *)row, .len = ROW_MAX};
+        answers_keep(world.answers, &answer, hear_kept, &is_kept);
+        settle(&world);
+        assert_true(is_kept);
+    }
+    free(row);
+    world_done(&world);
+}
+
 static void what_is_over_goes(void **)
 {
     struct world world = world_new();
@@ -196,6 +283,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_are_there_after_a_restart),
         cmocka_unit_test(a_row_is_found_until_it_is_dropped),
+        cmocka_unit_test(what_is_dropped_is_not_found_before_it_is_gone),
+        cmocka_unit_test(a_damaged_row_is_none),
+        cmocka_unit_test(rows_make_room_for_answers),
         cmocka_unit_test(what_is_over_goes),
         cmocka_unit_test(the_oldest_go_when_there_are_too_many),
         cmocka_unit_test(without_a_folder_nothing_is_kept),
