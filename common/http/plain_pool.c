@@ -168,14 +168,14 @@ void pool_uncount(struct plain *plain, struct plain_origin *origin)
     free_if_unused(plain, origin);
 }
 
-/* One that was idle for long may be closed by its server while a request is on its way. */
+/* One that was idle for long may be closed by its server while a request is on its way. The loop
+ * has looked at those of an earlier turn, but not at what came since: enough for what may be sent
+ * twice. */
 static bool is_fresh_enough(const struct plain_conn *conn, const struct http_call *call)
 {
     int64_t idle_ms = loop_now_ms(conn->plain->loop) - conn->idle_ms;
-    if (!request_is_repeatable(&call->request) && idle_ms > (int64_t)HTTP_POOLED_IDLE_S * 1000) {
-        return false;
-    }
-    return idle_ms > 0 || plain_conn_is_alive(conn); /* the loop has looked at the others since */
+    if (idle_ms > 0 && request_is_repeatable(&call->request)) return true;
+    return idle_ms <= (int64_t)HTTP_POOLED_IDLE_S * 1000 && plain_conn_is_alive(conn);
 }
 
 static struct plain_conn *take_idle(struct plain_origin *origin, const struct http_call *call)

@@ -354,6 +354,35 @@ static void who_waits_may_find_a_stale_connection(void **state)
     peer_close(&peer);
 }
 
+static void hang_up(void *context)
+{
+    const int *fd = context;
+    assert_int_equal(shutdown(*fd, SHUT_RDWR), 0);
+}
+
+/* Its server closes it after the loop has looked, right before the request would go out. */
+static void what_may_not_be_repeated_takes_no_dead_connection(void **state)
+{
+    struct fixture *f                           = *state;
+    CLEANUP(outcome_done) struct outcome first  = {};
+    CLEANUP(outcome_done) struct outcome second = {};
+    struct peer peer;
+    char head[4096];
+    peer_listen(&peer, f);
+    int fd                   = converse(&peer, -1, SHORT, &first);
+    struct loop_timer closes = {.fire = hang_up, .context = &fd};
+    ask(&peer, &(struct http_request){.method = str_from("POST")}, &second, false);
+    f->now_ms += 1;
+    loop_timer_set(f->loop, &closes, f->now_ms); /* timers come before what was asked for */
+    int next = peer_accept(&peer);
+    peer_read_head(&peer, next, head);
+    say(next, SHORT);
+    turn_until_done(f, &second);
+    assert_int_equal(second.code, STATUS_OK);
+    assert_false(second.is_reused);
+    peer_close(&peer);
+}
+
 /* More than are opened at once: each has a connection of its own in the end. */
 static void a_crowd_is_let_in_by_and_by(void **state)
 {
@@ -461,6 +490,7 @@ int main(void)
         WITH_FIXTURE(calls_wait_for_a_connection_in_turn),
         WITH_FIXTURE(who_waits_is_served_when_a_connection_ends),
         WITH_FIXTURE(who_waits_may_find_a_stale_connection),
+        WITH_FIXTURE(what_may_not_be_repeated_takes_no_dead_connection),
         WITH_FIXTURE(a_crowd_is_let_in_by_and_by),
         WITH_FIXTURE(pooled_connections_ask_the_rules_again),
         WITH_FIXTURE(names_are_one_host_in_any_case),
