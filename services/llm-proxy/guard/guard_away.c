@@ -23,13 +23,15 @@ void guard_away_begin(struct guard *guard)
     log_write(LOG_WARN, "llm.breakers_alone");
 }
 
-/* What it has met that nobody was told of: an open one opens the scheduler's, too. */
+/* What it has met that nobody was told of: an open one opens the scheduler's, too. One that nobody
+ * has looked at since may have been open long ago. */
 static uint32_t failures_met(struct guarded *provider)
 {
-    bool is_closed = provider->alone.state == BREAKER_CLOSED;
+    int64_t now_us = clock_unix_us();
     bool was_open  = provider->state != PB__BREAKER_STATE__BREAKER_STATE_CLOSED;
-    if (!is_closed) return was_open ? 0 : provider->rules.failures;
-    return breaker_failures(&provider->alone, &provider->rules, clock_unix_us());
+    (void)breaker_advance(&provider->alone, now_us);
+    if (provider->alone.state == BREAKER_OPEN) return was_open ? 0 : provider->rules.failures;
+    return breaker_failures(&provider->alone, &provider->rules, now_us);
 }
 
 static void on_told(void *context, void *about, const struct rpc_answer *answer)

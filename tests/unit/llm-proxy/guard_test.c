@@ -149,6 +149,22 @@ static void an_open_breaker_stays_open_while_nobody_can_be_asked(void **)
     guard_world_end(&world);
 }
 
+static void a_breaker_whose_time_is_over_is_no_news(void **)
+{
+    struct world world;
+    struct caller caller;
+    guard_world_begin(&world, (struct said){.open_us = 1});
+    be_mute(&world, true);
+    fail_alone(&world, &caller);
+    guard_leave(world.guard, &caller.pass, GUARD_RETURNED);
+    be_mute(&world, false);
+    guard_world_refresh(&world);
+    assert_int_equal(guard_world_look(&world).failures, 0);
+    assert_int_equal(enter(&world, &caller), GUARD_GO);
+    assert_false(caller.pass.is_own_probe);
+    guard_world_end(&world);
+}
+
 static void one_probe_goes_without_asking(void **)
 {
     struct world world;
@@ -292,6 +308,7 @@ int main(void)
         cmocka_unit_test(a_half_open_breaker_lets_one_go),
         cmocka_unit_test(failures_count_while_nobody_can_be_told),
         cmocka_unit_test(an_open_breaker_stays_open_while_nobody_can_be_asked),
+        cmocka_unit_test(a_breaker_whose_time_is_over_is_no_news),
         cmocka_unit_test(one_probe_goes_without_asking),
         cmocka_unit_test(a_permit_serves_one_after_the_other),
         cmocka_unit_test(a_key_without_a_start_is_shut),
