@@ -9,7 +9,12 @@
 #include <string.h>
 #include <strings.h>
 
-enum { ID_SHOWN_MAX = 100 /* bytes */, WORD_MIN = 3 /* letters */ };
+enum {
+    ID_SHOWN_MAX = 100,   /* bytes */
+    WORD_MIN     = 3,     /* letters */
+    LIKE_MAX     = 200,   /* bytes of a name that is compared with others */
+    GUESSES_MAX  = 5'000, /* of one look at a description; others are as good as unlike */
+};
 
 static const char *const methods[] = {"get",   "head",   "post",    "put",
                                       "patch", "delete", "options", "trace"};
@@ -125,7 +130,7 @@ str openapi_text(json map, const char *name)
 struct guess {
     str id;
     struct buf url;
-    size_t likeness;
+    size_t likeness, count;
 };
 
 static void guess_done(struct guess *guess)
@@ -171,6 +176,9 @@ static size_t likeness_of(str id, str path, str url)
 {
     size_t sum = 0;
     size_t at  = 0;
+    id         = str_slice(id, 0, LIKE_MAX);
+    path       = str_slice(path, 0, LIKE_MAX);
+    if (url.len > LIKE_MAX) url = str_slice(url, url.len - LIKE_MAX, url.len); /* its own name */
     for (str word = next_word(id, &at); word.len > 0; word = next_word(id, &at)) {
         bool is_plural = word.len > WORD_MIN && word.ptr[word.len - 1] == 's';
         if (is_plural) word.len--;
@@ -189,7 +197,8 @@ static json look_into(const struct openapi_library *library, json node, str path
     if (library->wanted) asking.wanted = &missing;
     json found = openapi_follow(&asking, node);
     if (missing.len == 0) return found;
-    size_t likeness = likeness_of(guess->id, path, buf_str(&missing));
+    bool is_far     = guess->count++ >= GUESSES_MAX;
+    size_t likeness = is_far ? 0 : likeness_of(guess->id, path, buf_str(&missing));
     if (guess->url.len > 0 && likeness <= guess->likeness) return found;
     buf_clear(&guess->url);
     (void)buf_put_str(&guess->url, buf_str(&missing));

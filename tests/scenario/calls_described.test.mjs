@@ -43,6 +43,10 @@ const MANY = 45;
 const many = { openapi: '3.0.3', servers: [{ url: '/v3' }], paths: Object.fromEntries(Array.from({ length: MANY }, (_, i) => [`/kind${i}/{id}`, { $ref: `paths/${i === MANY - 1 ? 'parrots' : `kind${i}`}.json` }])) };
 const partOf = (name) => ({ get: { operationId: name === 'parrots' ? 'listParrots' : `${name}x`, parameters: [{ name: 'id', in: 'path', required: true }] } });
 
+// Few values, and much to keep.
+const heavy = { ...many, paths: Object.fromEntries(Array.from({ length: 6 }, (_, i) => [`/p${i}`, { $ref: `paths/${i}.json` }])) };
+const LARGE = JSON.stringify({ get: { description: 'x'.repeat(15 << 20) } });
+
 const upstream = await Upstream.start(({ method, path, query, headers, body }) => {
   if (path === '/pets.json') return headers.authorization === 'Bearer reader' ? { body: PETS } : { status: 401 };
   if (path.startsWith('/split/') && headers.authorization !== 'Bearer reader') return { status: 401 };
@@ -54,6 +58,8 @@ const upstream = await Upstream.start(({ method, path, query, headers, body }) =
   if (path === '/split/loop.json') return { body: { c: { $ref: '#/c' } } };
   if (path.startsWith('/split/chain/')) return { body: { $ref: String(Number(path.slice(13)) + 1) } };
   if (path.startsWith('/split/')) return { status: 404 };
+  if (path === '/heavy/all.json') return { body: heavy };
+  if (path.startsWith('/heavy/paths/')) return { text: LARGE };
   if (path === '/many/all.json') return { body: many };
   if (path.startsWith('/many/paths/')) return { body: partOf(path.slice(12, -5)) };
   if (path === '/old.yaml') return { status: 302, headers: { location: '/shop.yaml' } };
@@ -97,6 +103,7 @@ ${fails('unknown', `${pets}, operationId: getPets`)}
 ${fails('typo', `${pets}, operationId: getPet, parameters: { petId: 7, trce: t }`)}
 ${fails('closed', `document: { endpoint: '${upstream.url}/pets.json' }, operationId: getPet`)}
 ${fails('broken', `document: { endpoint: '${upstream.url}/broken.json' }, operationId: getPet`)}
+${fails('heavy', `document: { endpoint: '${upstream.url}/heavy/all.json' }, operationId: none`)}
 ${fails('outside', `document: { endpoint: 'http://192.0.2.1/pets.json' }, operationId: getPet`)}
 output: { as: '\${ $steps }' }
 `;
@@ -132,6 +139,7 @@ scenario('operations of descriptions', { needs: ['scheduler', 'gateway', 'tool-a
   assert.deepEqual([first, others.length, upstream.count('/many/all.json')], ['/many/paths/parrots.json', MANY - 1, 1], 'the one of its name comes first, and each once');
   assert.match(output.nowhere.detail, /no operation `none`/);
   assert.match(output.chain.detail, /its operation needs more than 32 other documents/);
+  assert.match(output.heavy.detail, /\/document: it is too large, with the documents that it refers to/);
   assert.match(output.absent.detail, /\/document: a document that it refers to: HTTP 404 from http:\/\/127/);
 
   const formOf = ({ body, type }) => new Response(body, { headers: { 'content-type': type } }).formData();

@@ -125,6 +125,7 @@ static void tell_all(struct document *document, status code, const struct error 
     struct api_document_wait *wait   = document->first;
     CLEANUP(json_unrefp) json view   = json_ref(document->description);
     CLEANUP(buf_done) struct buf url = buf_init(HTTP_URL_MAX);
+    size_t size                      = document->size;
     (void)buf_put_str(&url, buf_str(&document->url));
     document->first = NULL;
     while (wait) { /* a callback may ask anew, and `document` may be gone then */
@@ -133,7 +134,7 @@ static void tell_all(struct document *document, status code, const struct error 
         void *context                  = wait->context;
         if (next) next->previous = NULL;
         free(wait);
-        done(code, view, buf_str(&url), error, context);
+        done(code, view, buf_str(&url), size, error, context);
         wait = next;
     }
 }
@@ -308,14 +309,14 @@ struct api_document_wait *api_documents_ask(struct api_documents *documents, jso
     int64_t now_ms            = clock_mono_ms();
     status code               = document_of(documents, endpoint, &document, &error);
     if (code != STATUS_OK) {
-        done(code, json_invalid(), (str){}, &error, context);
+        done(code, json_invalid(), (str){}, 0, &error, context);
         return NULL;
     }
     document->used_ms = now_ms;
     bool is_there     = !json_is(document->description, JSON_INVALID);
     if (is_there && now_ms < document->ends_ms) {
         CLEANUP(json_unrefp) json view = json_ref(document->description);
-        done(STATUS_OK, view, buf_str(&document->url), &error, context);
+        done(STATUS_OK, view, buf_str(&document->url), document->size, &error, context);
         return NULL;
     }
     struct api_document_wait *wait = wait_for(document, done, context);

@@ -32,11 +32,11 @@ struct api_documents *api_documents_new(struct http_client *http,
                                         struct tokens *tokens); /* owned */
 void api_documents_freep(struct api_documents **documents);     /* nobody is told */
 
-/** `code` OK: `description` is a view for the call, `url` is where it came from. UNAVAILABLE and
- * DEADLINE_EXCEEDED may pass; UNAUTHENTICATED, PERMISSION_DENIED, NOT_FOUND, INVALID_ARGUMENT,
- * RESOURCE_EXHAUSTED do not. `error` names the origin at most. */
-typedef void api_document_fn(status code, json description, str url, const struct error *error,
-                             void *context);
+/** `code` OK: `description` is a view for the call, `url` is where it came from, `size` its bytes
+ * as they came. UNAVAILABLE and DEADLINE_EXCEEDED may pass; UNAUTHENTICATED, PERMISSION_DENIED,
+ * NOT_FOUND, INVALID_ARGUMENT, RESOURCE_EXHAUSTED do not. `error` names the origin at most. */
+typedef void api_document_fn(status code, json description, str url, size_t size,
+                             const struct error *error, void *context);
 
 /** `endpoint` is {uri, authentication?}. `done` is called once: before this returns, which is then
  * with NULL, or later. */

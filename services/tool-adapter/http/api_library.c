@@ -17,6 +17,7 @@ struct api_library {
     struct openapi_part parts[API_LIBRARY_SEARCHED_MAX + API_LIBRARY_PARTS_MAX]; /* owned, with
                                                                                   * their URLs */
     size_t part_count, values;
+    size_t size;                    /* of all, in bytes */
     size_t searched;                /* of them, for the operation */
     struct buf wanted;              /* the document that is asked for */
     bool is_search;                 /* for the operation */
@@ -104,18 +105,21 @@ static void keep_part(struct api_library *library, json document, str url)
     part->url.len             = library->wanted.len;
     part->root                = openapi_part_new(document, url, &library->values);
     library->searched += library->is_search;
-    if (library->values <= API_LIBRARY_VALUES_MAX) return;
+    bool fits = library->values <= API_LIBRARY_VALUES_MAX && library->size <= API_LIBRARY_SIZE_MAX;
+    if (fits) return;
     fail_with(library, STATUS_RESOURCE_EXHAUSTED, "it is too large",
               ", with the documents that it refers to");
 }
 
 static void go_on(struct api_library *library);
 
-static void on_document(status code, json document, str url, const struct error *why, void *context)
+static void on_document(status code, json document, str url, size_t size, const struct error *why,
+                        void *context)
 {
     struct api_library *library = context;
     bool is_part                = library->wanted.len > 0;
     library->wait               = NULL;
+    library->size += size;
     if (code != STATUS_OK) {
         fail_with(library, code, is_part ? "a document that it refers to: " : "", why->text);
     } else if (is_part) {

@@ -8,7 +8,8 @@
  *
  * If the paths themselves lead into other documents, these are looked through until one has the
  * operation, first those whose names are like its own: at most API_LIBRARY_SEARCHED_MAX. It may
- * refer to API_LIBRARY_PARTS_MAX more. All of them have API_LIBRARY_VALUES_MAX values at most.
+ * refer to API_LIBRARY_PARTS_MAX more. All of them have API_LIBRARY_VALUES_MAX values and
+ * API_LIBRARY_SIZE_MAX bytes at most.
  *
  * Threads: belongs to the loop of the documents.
  */
@@ -21,6 +22,7 @@ enum {
     API_LIBRARY_PARTS_MAX    = 32, /* besides the description */
     API_LIBRARY_SEARCHED_MAX = 128,
     API_LIBRARY_VALUES_MAX   = 2'000'000,
+    API_LIBRARY_SIZE_MAX     = 64 << 20, /* as they came, with the description */
 };
 
 struct api_library;

@@ -283,7 +283,7 @@ static status take_card(struct a2a_call *call, json card, str from, struct error
     return STATUS_OK;
 }
 
-static void on_card(status code, json card, str url, const struct error *why, void *context)
+static void on_card(status code, json card, str url, size_t, const struct error *why, void *context)
 {
     struct a2a_call *call = context;
     struct error error    = {};

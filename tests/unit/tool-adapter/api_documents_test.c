@@ -41,7 +41,7 @@ static int end(void **state)
     return 0;
 }
 
-static void on_document(status code, json description, str url, const struct error *error,
+static void on_document(status code, json description, str url, size_t, const struct error *error,
                         void *context)
 {
     struct fixture *it = context;
