@@ -14,6 +14,17 @@
 
 enum { JSON_MAX = 128 << 20, ARGUMENT_MAX = 32 << 20, GAP = 2 };
 
+/* Bytes of the control character that begins at `at`; 0: there is none. Also of C1 (U+0080 to
+ * U+009F), where terminals know a second form of the escape sequences. */
+static size_t control_at(str text, size_t at)
+{
+    unsigned char byte = (unsigned char)text.ptr[at];
+    if (byte < 0x20 || byte == 0x7f) return 1;
+    if (byte != 0xc2 || at + 1 == text.len) return 0;
+    unsigned char next = (unsigned char)text.ptr[at + 1];
+    return next >= 0x80 && next < 0xa0 ? 2 : 0;
+}
+
 void table_init(struct table *table, const char *const *titles, size_t column_count)
 {
     ASSERT(column_count <= TABLE_COLUMNS_MAX);
@@ -34,9 +45,11 @@ void table_add(struct table *table, const str *cells)
     for (size_t c = 0; c < table->column_count; c++) {
         char *cell = table->cells[table->row_count][c];
         size_t len = cells[c].len < TABLE_CELL_MAX - 1 ? cells[c].len : TABLE_CELL_MAX - 1;
-        for (size_t i = 0; i < len; i++) {
-            unsigned char byte = (unsigned char)cells[c].ptr[i];
-            cell[i]            = byte < 0x20 || byte == 0x7f ? ' ' : (char)byte;
+        for (size_t i = 0; i < len;) {
+            size_t control = control_at((str){.ptr = cells[c].ptr, .len = len}, i);
+            if (control == 0) cell[i] = cells[c].ptr[i];
+            memset(cell + i, ' ', control);
+            i += control > 0 ? control : 1;
         }
         len       = utf8_valid_prefix((str){.ptr = cell, .len = len}); /* a cut in a character */
         cell[len] = '\0';
@@ -88,11 +101,28 @@ void print_rows(json answer, const char *const *titles, size_t column_count,
     table_print(&table);
 }
 
+/* The same document: in texts, where alone they may stand, controls that JSON lets be are escaped.
+ */
+static void put_document(str text)
+{
+    size_t from = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        bool is_layout = (unsigned char)text.ptr[i] < 0x20;
+        size_t control = is_layout ? 0 : control_at(text, i);
+        if (control == 0) continue;
+        (void)fwrite(text.ptr + from, 1, i - from, stdout);
+        i += control - 1; /* the last byte is the number of the character */
+        (void)printf("\\u%04x", (unsigned)(unsigned char)text.ptr[i]);
+        from = i + 1;
+    }
+    if (from < text.len) (void)fwrite(text.ptr + from, 1, text.len - from, stdout);
+}
+
 static void print_styled(json value, enum json_style style)
 {
     CLEANUP(buf_done) struct buf text = buf_init(JSON_MAX);
     (void)json_print(value, style, &text);
-    (void)fwrite(text.ptr ? text.ptr : "", 1, text.len, stdout);
+    put_document(buf_str(&text));
     (void)putchar('\n');
     (void)fflush(stdout);
 }
@@ -110,18 +140,22 @@ void print_json_line(json value)
 void print_clean(FILE *out, const char *before, str text)
 {
     (void)fputs(before, out);
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char byte = (unsigned char)text.ptr[i];
-        (void)fputc(byte < 0x20 || byte == 0x7f ? ' ' : byte, out);
+    for (size_t i = 0; i < text.len;) {
+        size_t control = control_at(text, i);
+        (void)fputc(control > 0 ? ' ' : (unsigned char)text.ptr[i], out);
+        i += control > 0 ? control : 1;
     }
 }
 
 void print_argument(FILE *out, const char *before, str text)
 {
     (void)fprintf(out, "%s'", before);
-    for (size_t i = 0; i < text.len; i++) {
-        bool is_quote = text.ptr[i] == '\'';
-        print_clean(out, is_quote ? "'\\'" : "", str_slice(text, i, i + 1));
+    for (size_t i = 0; i < text.len;) {
+        const char *quote = memchr(text.ptr + i, '\'', text.len - i);
+        size_t until      = quote ? (size_t)(quote - text.ptr) : text.len;
+        print_clean(out, "", str_slice(text, i, until));
+        if (quote) (void)fputs("'\\''", out);
+        i = until + 1;
     }
     (void)fputc('\'', out);
 }

@@ -59,11 +59,30 @@ static void cells_are_harmless_and_cut_between_characters(void **)
     table_init(&table, titles, 1);
     table_add(&table, (const str[]){str_from("a\x1b[31m\nb")});
     assert_string_equal(table.cells[0][0], "a [31m b");
+    table_add(&table, (const str[]){str_from("a\xc2\x9b"
+                                             "31mb\xc2\xa0")}); /* C1; no control */
+    assert_string_equal(table.cells[1][0], "a  31mb\xc2\xa0");
     char wide[TABLE_CELL_MAX + 8];
     memset(wide, 'x', sizeof wide);
     memcpy(wide + TABLE_CELL_MAX - 2, "\xc3\xa4", 2); /* its second byte does not fit */
     table_add(&table, (const str[]){{.ptr = wide, .len = sizeof wide}});
-    assert_int_equal(strlen(table.cells[1][0]), TABLE_CELL_MAX - 2);
+    assert_int_equal(strlen(table.cells[2][0]), TABLE_CELL_MAX - 2);
+}
+
+/* Approvals show what strangers say. */
+static void texts_do_not_steer_the_terminal(void **)
+{
+    CLEANUP(json_unrefp)
+    json text = json_text_from("a\xc2\x9b"
+                               "2J\x1b[m\x7f\xc3\xa4");
+    struct caught it;
+    catch_begin(&it);
+    print_clean(stdout, "> ", json_str(text));
+    print_argument(stdout, " ", str_from("it's\xc2\x9d"));
+    print_json_line(text);
+    catch_end(&it);
+    assert_string_equal(it.text,
+                        "> a 2J [m \xc3\xa4 'it'\\''s '\"a\\u009b2J\\u001b[m\\u007f\xc3\xa4\"\n");
 }
 
 static void a_table_has_a_last_row(void **)
@@ -208,6 +227,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(columns_are_as_wide_as_they_need),
         cmocka_unit_test(cells_are_harmless_and_cut_between_characters),
+        cmocka_unit_test(texts_do_not_steer_the_terminal),
         cmocka_unit_test(a_table_has_a_last_row),
         cmocka_unit_test(a_list_has_a_row_for_each_item),
         cmocka_unit_test(texts_from_elsewhere_do_not_steer_the_terminal),
