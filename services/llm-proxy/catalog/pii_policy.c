@@ -212,6 +212,19 @@ static void apply_parts(json body, struct scrub *scrub, json *changed)
     }
 }
 
+/* Tokens are texts that nobody here can read: `[7, 8]`, or a list of such lists. */
+static bool has_tokens(json input)
+{
+    for (size_t i = 0; json_is(input, JSON_ARRAY) && i < json_count(input); i++) {
+        json item = json_at(input, i);
+        if (json_is_number(item)) return true;
+        for (size_t t = 0; json_is(item, JSON_ARRAY) && t < json_count(item); t++) {
+            if (json_is_number(json_at(item, t))) return true;
+        }
+    }
+    return false;
+}
+
 status pii_policy_apply(const struct scrub_options *rule, json body, json *ret_body,
                         struct error *reterr)
 {
@@ -219,6 +232,10 @@ status pii_policy_apply(const struct scrub_options *rule, json body, json *ret_b
     CLEANUP(scrub_freep) struct scrub *scrub = scrub_new(rule);
     CLEANUP(json_unrefp) json changed        = json_ref(body);
     CLEANUP(json_unrefp) json within         = json_ref(json_get_text(body, nested));
+    if (has_tokens(json_get_text(body, "input"))) {
+        return fail(reterr, STATUS_FAILED_PRECONDITION,
+                    "/input: tokens cannot be looked through for personal data: send texts");
+    }
     apply_parts(body, scrub, &changed);
     if (json_is(within, JSON_OBJECT)) {
         apply_parts(json_get_text(body, nested), scrub, &within);

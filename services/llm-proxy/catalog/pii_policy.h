@@ -41,8 +41,8 @@ const struct scrub_options *pii_policy_of(const struct pii_policies *policies, s
 
 /**
  * Applies a rule to the body of a request in any of the client protocols, or to the input of a job.
- * `*ret_body` is owned: `body` itself if nothing changes. FAILED_PRECONDITION: it is blocked; the
- * text names the kinds, never a value.
+ * `*ret_body` is owned: `body` itself if nothing changes. FAILED_PRECONDITION: it is blocked, or
+ * has tokens instead of texts; the text names the kinds, never a value.
  */
 status pii_policy_apply(const struct scrub_options *rule, json body, json *ret_body,
                         struct error *reterr);

@@ -83,11 +83,30 @@ static void test_blocks_what_it_would_mask(void **)
     }
 }
 
+/* What nobody can look through does not leave, whatever the rule. */
+static void test_refuses_tokens(void **)
+{
+    static const char *const bodies[] = {"{\"input\":[7,8]}", "{\"input\":[[7,8],[9]]}"};
+    for (enum pii_mode mode = PII_MASK; mode < PII_MODE_COUNT; mode++) {
+        const struct scrub_options rule = {
+            .mode = mode, .kinds = PII_DEFAULT, .key = bytes_from(str_from("0123456789abcdef"))};
+        for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
+            CLEANUP(json_unrefp) json body = parsed(bodies[i]);
+            CLEANUP(json_unrefp) json left = json_invalid();
+            struct error error             = {};
+            status code                    = pii_policy_apply(&rule, body, &left, &error);
+            assert_int_equal(code, STATUS_FAILED_PRECONDITION);
+            assert_non_null(strstr(error.text, "/input: tokens"));
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_masks),
         cmocka_unit_test(test_blocks_what_it_would_mask),
+        cmocka_unit_test(test_refuses_tokens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
