@@ -62,7 +62,7 @@ scenario('servers of MCP ask people', { needs: ['scheduler', 'gateway', 'tool-ad
   assert.deepEqual(form.payload, { server: upstream.url, tool: 'form', message: 'Who are you?\nSay it.', mode: 'form' });
   assert.deepEqual(form.form, {
     type: 'object',
-    properties: { name: { type: 'string', description: 'Your name', minLength: 2 }, colour: { type: 'string', title: 'Colour', enum: ['red', 'green'], default: 'green' } },
+    properties: { name: { type: 'string', description: 'Your name', minLength: 2 }, colour: { type: 'string', title: 'Colour', enum: ['red', 'green'], default: 'green' }, mail: { type: 'string', format: 'email' } },
     required: ['name'],
     additionalProperties: false,
   });
@@ -87,6 +87,7 @@ scenario('servers of MCP ask people', { needs: ['scheduler', 'gateway', 'tool-ad
   await suite.api.refused('POST', `/v1/approvals/${form.id}/approve`, {}, 422, 'input_invalid');
   await suite.api.refused('POST', `/v1/approvals/${form.id}/approve`, { data: { name: 'x' } }, 422, 'input_invalid');
   await suite.api.refused('POST', `/v1/approvals/${form.id}/approve`, { data: { name: 'Ann', age: 7 } }, 422, 'input_invalid');
+  await suite.api.refused('POST', `/v1/approvals/${form.id}/approve`, { data: { name: 'Ann', mail: 'nowhere' } }, 422, 'input_invalid');
   await suite.api.refused('POST', `/v1/approvals/${form.id}/reject`, { data: { name: 'Ann' } }, 422, 'input_invalid');
   await decide(form, 'approve', { data: { name: 'Ann' } });
   assert.deepEqual((await suite.runEnds(started.form.id)).output.structuredContent, { who: { action: 'accept', content: { name: 'Ann', colour: 'green' } } }, 'with the default');

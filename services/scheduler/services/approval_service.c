@@ -137,11 +137,13 @@ static status check_form(struct rpc_call *call, const Pb__ApprovalView *row, jso
                          struct error *reterr)
 {
     if (row->form_json.len == 0 || json_is(data, JSON_INVALID)) return STATUS_OK;
-    CLEANUP(json_unrefp) json form = json_invalid();
+    /* Whoever asked by a call refuses what has another format, and nobody could answer anew. */
+    const struct schema_options options = {.assert_formats = row->asks};
+    CLEANUP(json_unrefp) json form      = json_invalid();
     TRY(json_out(row->form_json, "form", &form, reterr));
     CLEANUP(schema_freep) struct schema *schema = NULL;
     struct error why                            = {};
-    if (schema_compile(form, NULL, NULL, &schema, &why) != STATUS_OK) {
+    if (schema_compile(form, &options, NULL, &schema, &why) != STATUS_OK) {
         return fail_code(reterr, STATUS_INVALID_ARGUMENT, "input_invalid",
                          "the workflow's form is no usable schema: %s", why.text);
     }

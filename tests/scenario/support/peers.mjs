@@ -125,7 +125,7 @@ const MODERN_TOOLS = [
 
 const elicit = (params) => ({ method: 'elicitation/create', params });
 const COLOURS = { type: 'string', title: 'Colour', enum: ['red', 'green'], default: 'green' };
-const FORM = { type: 'object', properties: { name: { type: 'string', description: 'Your\u0007 name', minLength: 2, $ref: 'http://127.0.0.1:1/evil' }, colour: COLOURS }, required: ['name', 'colour'] };
+const FORM = { type: 'object', properties: { name: { type: 'string', description: 'Your\u0007 name', minLength: 2, $ref: 'http://127.0.0.1:1/evil' }, colour: COLOURS, mail: { type: 'string', format: 'email' } }, required: ['name', 'colour'] };
 
 // Tools that ask for input: what they want to know, round by round.
 const ASKING = {
