@@ -45,6 +45,14 @@ static json fault_new(const struct run *run, const struct activation *activation
     return full;
 }
 
+/* The run that the child is: each attempt of a try starts another one, which is undone by itself,
+ * unless the key of its workflow finds the same. Owned. */
+static json run_key_new(const struct activation *activation)
+{
+    bool is_other = activation->key.kind == JSON_TEXT;
+    return is_other ? json_ref(activation->key) : json_text_from(activation->id.text);
+}
+
 static void child_started(struct decision *decision, struct activation *activation,
                           const struct child_answer *answer)
 {
@@ -53,23 +61,26 @@ static void child_started(struct decision *decision, struct activation *activati
     if (!str_is(answer->run, activation->id.text)) event.value = json_text_new(answer->run);
     (void)decide_emit(decision, &event);
     const struct task *task = activation_task(decision->run, activation);
-    if (task->run.is_detached) task_complete(decision, activation, activation->input, NULL);
+    if (!task->run.is_detached) return;
+    CLEANUP(json_unrefp) json key = json_text_new(answer->run);
+    task_complete_under(decision, activation, activation->input, key);
 }
 
 static void child_completed(struct decision *decision, struct activation *activation,
                             const struct child_answer *answer)
 {
-    const struct task *task = activation_task(decision->run, activation);
-    bool has_output         = answer->value.kind != JSON_INVALID && !task->run.returns_nothing;
-    struct event event      = {
-             .kind       = EVENT_CHILD_COMPLETED,
-             .activation = activation->slot,
-             .id         = activation->id,
-             .usage      = answer->usage,
-             .value      = has_output ? json_ref(answer->value) : json_null(),
+    CLEANUP(json_unrefp) json key = run_key_new(activation);
+    const struct task *task       = activation_task(decision->run, activation);
+    bool has_output    = answer->value.kind != JSON_INVALID && !task->run.returns_nothing;
+    struct event event = {
+        .kind       = EVENT_CHILD_COMPLETED,
+        .activation = activation->slot,
+        .id         = activation->id,
+        .usage      = answer->usage,
+        .value      = has_output ? json_ref(answer->value) : json_null(),
     };
     (void)decide_emit(decision, &event);
-    task_complete(decision, activation, activation->result, NULL);
+    task_complete_under(decision, activation, activation->result, key);
 }
 
 static void child_faulted(struct decision *decision, struct activation *activation,

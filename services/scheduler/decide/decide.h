@@ -110,9 +110,10 @@ void task_fault(struct decision *decision, struct activation *activation, json e
 void task_complete_joined(struct decision *decision, struct activation *activation, json output,
                           json context);
 
-/** The same for a call that had this answer in an earlier attempt of a try, under `key`. */
-void task_complete_remembered(struct decision *decision, struct activation *activation, json output,
-                              json key);
+/** The same for what is known by `key`: a call that had this answer in an earlier attempt of a try,
+ * a child run. */
+void task_complete_under(struct decision *decision, struct activation *activation, json output,
+                         json key);
 
 /** Its compensations have run: what task_fault() does then. `may_retry`: a retry of its own may
  * still enter it again. Takes `error`. */

@@ -78,23 +78,28 @@ void late_jobs_drop(struct decision *decision)
     }
 }
 
-/* What the task would have put out; the answer itself where `output.as` fails. Owned. */
+json late_output_new(struct scene *scene, json answer)
+{
+    json value        = json_invalid();
+    json error        = json_invalid();
+    scene->raw_output = answer;
+    if (!scene->task->output_as) return json_ref(answer);
+    status made = scene_eval(scene, scene->task->output_as, answer, &value, &error);
+    json_unref(error);
+    return made == STATUS_OK ? value : json_ref(answer);
+}
+
 static json output_new(const struct run *run, const struct decide_env *env,
                        const struct undo *entry, json answer)
 {
-    const struct task *task  = &run->workflow->tasks[entry->task];
-    const struct place place = {.scope = SLOT_NONE, .owner = SLOT_NONE, .kind = SCOPE_NONE};
-    json value               = json_invalid();
-    json error               = json_invalid();
-    if (!task->output_as) return json_ref(answer);
+    const struct task *task    = &run->workflow->tasks[entry->task];
+    const struct place place   = {.scope = SLOT_NONE, .owner = SLOT_NONE, .kind = SCOPE_NONE};
     struct scene scene         = scene_of_task(run, env, &place, task, entry->input);
-    scene.raw_output           = answer;
     scene.context              = entry->context;
     scene.made[VARIABLE_STEPS] = json_ref(entry->steps);
-    status made                = scene_eval(&scene, task->output_as, answer, &value, &error);
-    json_unref(error);
+    json output                = late_output_new(&scene, answer);
     scene_done(&scene);
-    return made == STATUS_OK ? value : json_ref(answer);
+    return output;
 }
 
 status late_job_completed(struct run *run, const struct decide_env *env,

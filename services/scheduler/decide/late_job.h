@@ -34,6 +34,10 @@ bool late_job_settles(const struct run *run, const struct activation *activation
  * done it. */
 void late_job_doubt(struct decision *decision, const struct task *task, const struct id *job);
 
+/** What a task puts out for what undoes it if nobody takes its `answer`: what `output.as` makes of
+ * that, or the answer itself where that fails. Owned. */
+json late_output_new(struct scene *scene, json answer);
+
 /** The run ends: whatever is still awaited will not be undone, and whoever has it is to stop. */
 void late_jobs_drop(struct decision *decision);
 

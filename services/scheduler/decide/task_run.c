@@ -5,6 +5,7 @@
 #include "scheduler/decide/late_job.h"
 #include "scheduler/decide/retry_rule.h"
 #include "scheduler/decide/undo_run.h"
+#include "scheduler/run/job_key.h"
 #include "workflow/function_catalog.h"
 
 #include "base/assert.h"
@@ -154,7 +155,7 @@ static status transform(struct scene *scene, json output, json *ret_value, json 
 struct completion {
     const struct flow *flow; /* NULL: the definition's `then` */
     json joined;             /* the context that iterations have changed; invalid: they have not */
-    json key;                /* under which an earlier attempt had the answer; invalid: none had */
+    json key;                /* under which it was done, if the state does not tell; else invalid */
 };
 
 static void complete(struct decision *decision, struct activation *activation, json output,
@@ -209,10 +210,10 @@ void task_complete_joined(struct decision *decision, struct activation *activati
     complete(decision, activation, output, &(struct completion){.joined = context});
 }
 
-void task_complete_remembered(struct decision *decision, struct activation *activation, json output,
-                              json key)
+void task_complete_under(struct decision *decision, struct activation *activation, json output,
+                         json key)
 {
-    bool is_own = activation_task(decision->run, activation)->idempotency_key != NULL;
+    bool is_own = task_has_own_key(activation_task(decision->run, activation));
     complete(decision, activation, output,
              &(struct completion){.key = is_own ? key : json_invalid()});
 }
@@ -380,14 +381,30 @@ static bool retry_itself(struct decision *decision, struct activation *activatio
     return true;
 }
 
+/* A call whose answer is refused has done what it is about: what it would have put out is needed to
+ * undo that. Owned; invalid: there is nothing to undo. */
+static json refused_output_new(const struct decision *decision, struct activation *activation)
+{
+    const struct task *task = activation_task(decision->run, activation);
+    bool is_answered        = task->kind == TASK_CALL && task->call.by == CALL_JOB &&
+                       activation->result.kind != JSON_INVALID;
+    if (!is_answered || !is_to_be_undone(decision, activation)) return json_invalid();
+    struct scene scene = scene_of(decision->run, decision->env, activation);
+    scene.body_of      = activation;
+    return late_output_new(&scene, activation->result);
+}
+
 static void fault(struct decision *decision, struct activation *activation, json error)
 {
-    uint32_t owner     = run_scope(decision->run, activation->scope)->owner;
-    struct event event = {
-        .kind       = EVENT_TASK_FAULTED,
-        .activation = activation->slot,
-        .error      = json_ref(error),
+    uint32_t owner                 = run_scope(decision->run, activation->scope)->owner;
+    CLEANUP(json_unrefp) json made = refused_output_new(decision, activation);
+    struct event event             = {
+                    .kind       = EVENT_TASK_FAULTED,
+                    .activation = activation->slot,
+                    .value_from = source_of(decision->run, activation, made, made),
+                    .error      = json_ref(error),
     };
+    if (event.value_from == VALUE_HERE) event.value = json_ref(made);
     (void)decide_emit(decision, &event);
     decide_settle(decision, owner, error);
 }

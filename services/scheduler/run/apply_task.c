@@ -328,9 +328,13 @@ static status apply_completed(struct run *run, struct activation *activation, st
 static status apply_stopped(struct run *run, struct activation *activation, struct event *event,
                             struct error *reterr)
 {
-    bool is_fault = event->kind == EVENT_TASK_FAULTED;
+    bool is_fault    = event->kind == EVENT_TASK_FAULTED;
+    bool has_done_it = event->value_from != VALUE_HERE || event->value.kind != JSON_INVALID;
+    if (is_fault && has_done_it) TRY(resolve_value(run, activation, event, reterr));
     TRY(apply_input(activation, is_fault ? INPUT_FAULT : INPUT_CANCEL, event, reterr));
     json_replace(&event->cache, call_cache_end_new(run, activation, json_invalid()));
+    /* Under its own key: the rejection begins another one. */
+    if (is_fault && has_done_it) undo_note(run, activation, event->value);
     if (is_fault && activation->result.kind != JSON_INVALID) remember_rejection(run, activation);
 
     struct scope *scope      = run_scope(run, activation->scope);

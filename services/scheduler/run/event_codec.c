@@ -4,6 +4,7 @@
 #include "scheduler/run/agent.h"
 #include "scheduler/run/apply.h"
 #include "scheduler/run/due.h"
+#include "scheduler/run/job_key.h"
 #include "scheduler/run/reopen.h"
 #include "scheduler/run/state.h"
 #include "scheduler/run/wire.h"
@@ -154,7 +155,7 @@ static struct event event_kept(const struct run *run, const struct event *event)
     if (event->kind == EVENT_EMITTED) kept.is_kept = false;
     bool is_call = event->kind == EVENT_JOB_SCHEDULED || event->kind == EVENT_CACHE_ASKED ||
                    event->kind == EVENT_TASK_COMPLETED;
-    bool has_own_key = is_call && run->workflow->tasks[event->task].idempotency_key;
+    bool has_own_key = is_call && task_has_own_key(&run->workflow->tasks[event->task]);
     if (!has_own_key && event->kind != EVENT_CHILD_SCHEDULED) kept.key = json_invalid();
     return kept;
 }

@@ -306,6 +306,11 @@ static json keys_new(const struct run *run, const struct activation *activation,
     return json_to_text_new(keys);
 }
 
+bool task_has_own_key(const struct task *task)
+{
+    return task->idempotency_key != NULL || (task->kind == TASK_RUN && task->is_undoable);
+}
+
 json job_key_new(const struct run *run, const struct activation *activation, json own)
 {
     if (json_is(own, JSON_ARRAY)) return keys_new(run, activation, own);

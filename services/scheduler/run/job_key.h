@@ -9,7 +9,8 @@
  * ones: "1", "3", "2.1". It also grows when the task faulted although its job had completed, and
  * when it was undone.
  *
- *     undo      <key of what is undone>/undo/<n>          n counts the calls of a compensation
+ *     undo      <key of what is undone>/undo/<n>          n counts the calls of a compensation; the
+ *                                                       key of a child run is its id
  *
  * If the workflow names a list, one key for each item of what is sent, the key is that list as a
  * JSON text, each of its keys made as above.
@@ -43,6 +44,10 @@ bool reference_at_put(const struct run *run, const struct place *place, const ch
 bool reference_put(const struct run *run, const struct activation *activation, struct buf *out);
 /** As a text, owned; JSON_INVALID: it is that of the definition. */
 json reference_new(const struct run *run, const struct activation *activation);
+
+/** Says whether its key does not follow from the state: the workflow names one, or it is a child
+ * run that may have to be undone. */
+bool task_has_own_key(const struct task *task);
 
 /** The task's key; `own` is what the workflow names, a text or a list of them (JSON_INVALID: the
  * default one). A text, owned. */

@@ -87,7 +87,8 @@ static bool is_whole(const struct undo *entry)
 }
 
 /* What went out under another key is done beside it. Journals of earlier releases do not tell the
- * key of a call that did not go out again: some call of it had completed. */
+ * key of a call that did not go out again, nor the run of a child: something of it had completed.
+ */
 static bool is_same(const struct undo *entry, const struct undo *now)
 {
     if (entry->is_due || !json_equal(entry->identity, now->identity)) return false;
@@ -118,7 +119,7 @@ static json steps_now(const struct run *run, const struct scope *scope)
 static struct undo entry_new(struct run *run, const struct activation *activation)
 {
     const struct scope *scope = run_scope(run, activation->scope);
-    bool has_own_key          = activation_task(run, activation)->idempotency_key != NULL;
+    bool has_own_key          = task_has_own_key(activation_task(run, activation));
     json identity             = job_key_new(run, activation, json_invalid());
     return (struct undo){
         .number    = ++run->undo_number,

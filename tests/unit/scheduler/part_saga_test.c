@@ -20,7 +20,9 @@
 #define TRIED   "{t: {try: [" ROOM("") "], catch: {retry: {limit: {attempt: {count: 1}}}}}}"
 #define KEY     "#/do/0/a/-/1"
 #define TRY_KEY "#/do/0/t/try/0/a/-/1"
+#define AGAIN   "#/do/0/t/try/0/a/-/2"
 #define BOOKED  " {\"nights\":2}\n"
+#define REFUSED ", output: {schema: {document: {type: string}}}"
 
 /* Each attempt calls under another key: one, two, one, and so on. */
 #define TURN                                                                                       \
@@ -125,6 +127,21 @@ static const struct part_row rows[] = {
                                                             "/undo/1 {\"whole\":1}\n",
      .ending = "compensation.completed /do/0/t/try/1/a\nrun.faulted\n",
      .done   = 2},
+    {.name   = "a call whose answer is refused has done all of it: what it says undoes it",
+     .tasks  = ROOM(REFUSED),
+     .calls  = KEY BOOKED KEY "/undo/1 {\"whole\":1}\n",
+     .ending = "compensation.completed /do/0/a\nrun.faulted\n",
+     .done   = 1},
+    {.name  = "so has each attempt of a `try`, under a key of its own",
+     .tasks = "{t: {try: [" ROOM(REFUSED) "], catch: {retry: {limit: {attempt: {count: 1}}}}}}",
+     .calls = TRY_KEY BOOKED AGAIN BOOKED AGAIN "/undo/1 {\"whole\":1}\n" TRY_KEY
+                                                "/undo/1 {\"whole\":1}\n",
+     .ending = "compensation.completed /do/0/t/try/0/a\nrun.faulted\n",
+     .done   = 2},
+    {.name   = "one that is never undone is not undone then either",
+     .tasks  = ROOM(NEVER ", output: {as: '${ error(1) }'}"),
+     .calls  = KEY BOOKED,
+     .ending = "task.faulted /do/0/a\nrun.faulted\n"},
     {.name   = "of a part nobody knows: what is known is undone, and then it is a dead letter",
      .tasks  = ROOM(""),
      .script = {{"a", 0, ANSWER_DOUBT, "{\"type\":\"urn:unknown\",\"status\":504}"}},

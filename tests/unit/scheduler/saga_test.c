@@ -497,6 +497,37 @@ static const struct saga_row rows[] =
             .calls   = "#/do/0/s/do/0/t/try/0/f/fork/branches/0/a/-/1 " SAY(
                   "1") "#/do/0/s/do/0/t/try/0/f/fork/branches/0/a/-/1/undo/1 " SAY("7"),
         },
+        {
+            .run =
+                {
+                    .name = "what was done is undone also if nobody wants the answer",
+                    .body = "do: [{s: {" SAGA
+                            ", do: [{a: {" POST("1") ", output: {as: .made, schema: "
+                                                     "{document: {type: string}}}, metadata: "
+                                                     "{tutti: {compensate: [{u: {" POST(
+                                                         "'${ $output.id }'") "}}]}}}}]}}]",
+                    .script = {{"a", 0, ANSWER_OK, "{\"made\":{\"id\":7}}"}},
+                    .result =
+                        "faulted "
+                        "{\"type\":\"https://serverlessworkflow.io/spec/1.0.0/errors/validation\",",
+                },
+            .calls = "#/do/0/s/do/0/a/-/1 " SAY("1") "#/do/0/s/do/0/a/-/1/undo/1 " SAY("7"),
+        },
+        {
+            .run =
+                {
+                    .name = "the answer itself is what it has put out if nothing can be made of it",
+                    .body = "do: [{s: {" SAGA
+                            ", do: [{a: {" POST("1") ", output: {as: '.made | keys'}, "
+                                                     "metadata: {tutti: {compensate: [{u: {" POST(
+                                                         "'${ $output.made }'") "}}]}}}}]}}]",
+                    .script = {{"a", 0, ANSWER_OK, "{\"made\":7}"}},
+                    .result =
+                        "faulted "
+                        "{\"type\":\"https://serverlessworkflow.io/spec/1.0.0/errors/expression\",",
+                },
+            .calls = "#/do/0/s/do/0/a/-/1 " SAY("1") "#/do/0/s/do/0/a/-/1/undo/1 " SAY("7"),
+        },
 };
 
 static const char *text_of(const struct buf *text)
@@ -529,11 +560,46 @@ static void check(void **state)
     world_done(&world);
 }
 
+/* Each attempt starts a run of its own; what undoes one has its id, so no two are the same call. */
+static void each_child_of_a_try_is_undone(void **)
+{
+    enum { CHILDREN = 3 };
+    CLEANUP(buf_done) struct buf expected = buf_init(1 << 14);
+    struct id ids[CHILDREN];
+    struct world world;
+    world_init(&world,
+               "do: [{s: {" SAGA ", do: [{t: {try: [{a: {run: {workflow: {namespace: test, name: "
+               "c, version: 1.0.0}}, metadata: {tutti: {compensate: [{u: {" POST(
+                   "'${ $output }'") "}}]}}}}, {b: {" RAISE "}}], catch: {retry: {limit: "
+                                     "{attempt: {count: 2}}}}}}]}}]");
+    world_start(&world, NULL);
+    for (unsigned i = 0; i < CHILDREN; i++) {
+        char output[] = {(char)('0' + i), '\0'};
+        world_crash(&world, i % 2 == 0);
+        world_play(&world);
+        assert_int_equal(world.child_count, 1);
+        ids[i] = world.children[0].id;
+        world_answer_child(&world, 0, CHILD_COMPLETED, output);
+    }
+    world_crash(&world, false);
+    world_play(&world);
+    expect_result(&world, "faulted {\"type\":\"urn:e\",");
+    for (unsigned i = CHILDREN; i-- > 0;) {
+        (void)buf_printf(&expected, "%s/undo/1 ", ids[i].text);
+        (void)buf_printf(
+            &expected, "{\"method\":\"post\",\"endpoint\":\"https://a.test/x\",\"body\":%u}\n", i);
+    }
+    assert_string_equal(text_of(&world.calls), text_of(&expected));
+    world_done(&world);
+}
+
 int main(void)
 {
     struct CMUnitTest tests[ARRAY_LEN(rows)];
+    const struct CMUnitTest children[] = {cmocka_unit_test(each_child_of_a_try_is_undone)};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         tests[i] = row_test(rows[i].run.name, check, &rows[i]);
     }
-    return cmocka_run_group_tests_name("saga", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("saga", tests, NULL, NULL) +
+           cmocka_run_group_tests_name("children", children, NULL, NULL);
 }

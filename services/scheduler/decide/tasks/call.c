@@ -181,7 +181,7 @@ static void job_begin(struct decision *decision, struct activation *activation, 
     json error                           = json_invalid();
     status code = attempt(&scene, activation, patch, &event, &remembered, &error);
     if (code == STATUS_OK && remembered.kind != JSON_INVALID) {
-        task_complete_remembered(decision, activation, remembered, event.key);
+        task_complete_under(decision, activation, remembered, event.key);
         event_done(&event);
         return;
     }
