@@ -305,11 +305,11 @@ static status take_released(struct engine *engine, struct open_job *job,
     const Pb__JobReleased *released = report->wire->released;
     struct live_run *live           = NULL;
     bool asks                       = released->question_json.len > 0 && !job_is_delivery(job);
+    *ret_code                       = STATUS_OK;
+    engine_note_report(engine, job, report->wire, json_invalid());
+    TRY(engine_charge_released(engine, job, report->wire, reterr)); /* keeps the run by itself */
     if (asks) TRY(engine_run(engine, str_from(job->run.text), NULL, &live, reterr));
     bool is_wanted = live && !run_job_is_late(live->run, str_from(job->id.text));
-    *ret_code      = STATUS_OK;
-    engine_note_report(engine, job, report->wire, json_invalid());
-    TRY(engine_charge_released(engine, job, report->wire, reterr));
     if (is_wanted) return ask(engine, job, live, report, ret_code, reterr);
     return give_back(engine, job, released, reterr);
 }
