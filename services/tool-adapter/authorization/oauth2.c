@@ -309,7 +309,7 @@ static void make_assertion(const struct oauth2_policy *policy, str url, int64_t 
     str key_id                       = client(policy, "key_id");
     struct error ignored             = {};
     struct jwt jwt                   = {.key = bytes_from(client(policy, "secret"))};
-    if (key.len > 0) {
+    if (str_is(method_of(policy), "private_key_jwt")) {
         bool is_rsa   = private_key_kind(key) == PRIVATE_KEY_RSA;
         jwt.algorithm = is_rsa ? JWT_RS256 : JWT_ES256;
         jwt.key       = bytes_from(key);

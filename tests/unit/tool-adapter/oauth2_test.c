@@ -199,8 +199,9 @@ static void check_request(void **state)
 static void a_client_signs_for_itself(void **)
 {
     CLEANUP(json_unrefp)
-    json members = parsed("{\"client\":{\"id\":\"c\",\"secret\":\"0123456789abcdef\","
-                          "\"authentication\":\"client_secret_jwt\"}}");
+    json members =
+        parsed("{\"client\":{\"id\":\"c\",\"secret\":\"0123456789abcdef\",\"key\":\"" P256_PEM_JSON
+               "\",\"authentication\":\"client_secret_jwt\"}}"); /* not by the key */
     const struct oauth2_policy policy                          = {.members = members};
     CLEANUP(oauth2_request_done) struct oauth2_request request = {};
     assert_int_equal(
