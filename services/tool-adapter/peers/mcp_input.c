@@ -217,6 +217,16 @@ static bool list_copy(json *to, json from)
     return is_fine;
 }
 
+static status check(json form, json content, struct error *reterr)
+{
+    CLEANUP(schema_freep) struct schema *schema = NULL;
+    CLEANUP(arena_freep) struct arena *arena    = arena_new(CHECK_MAX);
+    const struct schema_options options         = {.assert_formats = true};
+    if (!arena) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory to check an answer");
+    TRY(schema_compile(form, &options, NULL, &schema, reterr));
+    return schema_check(schema, content, arena, NULL, reterr);
+}
+
 static bool is_default_of(str type, json value)
 {
     if (str_is(type, "string")) return json_is(value, JSON_TEXT) && is_clean(json_str(value));
@@ -249,7 +259,10 @@ static json field_new(json from)
         is_fine = str_is(name, "boolean");
     }
     json value = json_get_text(from, "default");
-    if (is_default_of(name, value)) json_object_put_text(&field, "default", json_ref(value));
+    /* One that does not fit would fail the call when somebody has answered. */
+    bool has_default =
+        is_fine && is_default_of(name, value) && check(field, value, NULL) == STATUS_OK;
+    if (has_default) json_object_put_text(&field, "default", json_ref(value));
     if (is_fine) return field;
     json_unref(field);
     return json_invalid();
@@ -401,16 +414,6 @@ static json filled_new(json form, json data)
         }
     }
     return filled;
-}
-
-static status check(json form, json content, struct error *reterr)
-{
-    CLEANUP(schema_freep) struct schema *schema = NULL;
-    CLEANUP(arena_freep) struct arena *arena    = arena_new(CHECK_MAX);
-    const struct schema_options options         = {.assert_formats = true};
-    if (!arena) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory to check an answer");
-    TRY(schema_compile(form, &options, NULL, &schema, reterr));
-    return schema_check(schema, content, arena, NULL, reterr);
 }
 
 static status accept(str name, json params, json data, json *ret_response, struct error *reterr)

@@ -46,6 +46,13 @@ static const struct form_row {
      SHOWN("{\"a\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":2,\"default\":1}}", "[]")},
     {"a default that is none goes", FORM("{\"a\":{\"type\":\"integer\",\"default\":\"x\"}}"),
      SHOWN("{\"a\":{\"type\":\"integer\"}}", "[]")},
+    {"a default that does not fit goes: the field has to be given",
+     FORM_OF("{\"a\":{\"type\":\"string\",\"maxLength\":2,\"default\":\"xxx\"},\"b\":{\"type\":"
+             "\"array\",\"items\":{\"enum\":[\"x\"]},\"default\":[\"y\"]}}",
+             "[\"a\"]"),
+     SHOWN("{\"a\":{\"type\":\"string\",\"maxLength\":2},\"b\":{\"type\":\"array\",\"uniqueItems\":"
+           "true,\"items\":{\"type\":\"string\",\"enum\":[\"x\"]}}}",
+           "[\"a\"]")},
     {"what has a default need not be given",
      FORM_OF("{\"a\":{\"type\":\"boolean\",\"default\":false},\"b\":{\"type\":\"boolean\"}}",
              "[\"a\",\"b\",\"c\"]"),
