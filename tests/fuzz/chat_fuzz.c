@@ -91,6 +91,7 @@ static void scan(str text, struct arena *arena)
     if (!chat_scan_openai(text, 0, arena, &scanned)) return;
     ASSERT(json_parse(text, NULL, &value, NULL, NULL) == STATUS_OK);
     ASSERT(chat_from_openai(value, arena, &parsed, NULL) == STATUS_OK);
+    parsed->bytes = text; /* as client_request.c has it: 1e400 goes on as that */
     check_same(&scanned, parsed, value);
     json_unref(scanned.rest);
 }
