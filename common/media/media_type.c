@@ -176,6 +176,38 @@ status media_type_of(struct media_types *types, bytes head, str declared,
                      is_kept || !said[0] ? shown(ret_type) : shown(said));
 }
 
+/* Those of which no other file begins like them. */
+static bool has_signature(const char *type)
+{
+    static const char *const types[] = {"application/pdf", "image/png",  "image/jpeg",
+                                        "image/gif",       "image/webp", NULL};
+    return is_one_of(type, types);
+}
+
+static bool contradicts(const char *said, const char *found)
+{
+    static const char *const unknown[] = {"application/octet-stream", "application/x-empty",
+                                          "inode/x-empty", NULL};
+    if (may_look_like(said, found) || is_one_of(found, unknown)) return false;
+    return has_signature(said) || has_signature(found);
+}
+
+status media_type_look(struct media_types *types, bytes head, str declared,
+                       char ret_type[static MEDIA_TYPE_SIZE], struct error *reterr)
+{
+    char said[MEDIA_TYPE_SIZE];
+    TRY(find(types, head, ret_type, reterr));
+    read_declared(declared, said);
+    if (is(said, "image/jpg")) (void)snprintf(said, sizeof said, "image/jpeg");
+    if (!said[0]) return STATUS_OK;
+    if (contradicts(said, ret_type)) {
+        return fail_code(reterr, STATUS_INVALID_ARGUMENT, "media_type_mismatch",
+                         "the file is said to be %s and looks like %s", shown(said), ret_type);
+    }
+    (void)snprintf(ret_type, MEDIA_TYPE_SIZE, "%s", said);
+    return STATUS_OK;
+}
+
 /* --- life --------------------------------------------------------------------------------------
  */
 

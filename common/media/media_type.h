@@ -38,4 +38,13 @@ void media_types_freep(struct media_types **types);
 status media_type_of(struct media_types *types, bytes head, str declared,
                      char ret_type[static MEDIA_TYPE_SIZE], struct error *reterr);
 
+/**
+ * The type of bytes that are not kept, whichever it is: what is said of them (as above), unless
+ * they are, or are said to be, a picture of the web or a PDF, whose bytes tell, and look like
+ * something else: then INVALID_ARGUMENT with the code "media_type_mismatch", and `ret_type` is what
+ * they look like. UNAVAILABLE.
+ */
+status media_type_look(struct media_types *types, bytes head, str declared,
+                       char ret_type[static MEDIA_TYPE_SIZE], struct error *reterr);
+
 #endif

@@ -94,6 +94,20 @@ async function refuses(suite, notes) {
   await fails('documents.split', { file: 'nothing' }, /no stored file/);
   await fails('documents.split', { file: pdf.id }, /is application\/pdf: text, Markdown and HTML/);
   await fails('slack.upload_file', { content: { file: json.id }, channel: 'Cgeneral' }, /is application\/json, which is not taken/);
+  // What comes along is measured and looked at as well.
+  const GIF = Buffer.from('GIF89a\x01\0\x01\0\x80\0\0').toString('base64');
+  await fails('slack.upload_file', { content: { base64: Buffer.from([0, 1, 2, 3, 4]).toString('base64') }, filename: 'x', channel: 'Cgeneral' }, /: \/content: is application\/octet-stream, which is not taken/);
+  await fails('slack.upload_file', { content: { base64: GIF, mime: 'application/pdf' }, filename: 'x', channel: 'Cgeneral' }, /: \/content: the file is said to be application\/pdf and looks like image\/gif/);
+  await fails('slack.upload_file', { content: { base64: 'R0lG!' }, filename: 'x', channel: 'Cgeneral' }, /: \/content\/base64: is no base64/);
+  for (const content of ['{"a": 1}', { base64: GIF }, { base64: GIF, mime: 'image/gif' }]) await call(suite, 'slack.upload_file', { content, filename: 'x', channel: 'Cgeneral' });
+  // What a service says of a file is believed, unless the bytes tell.
+  const shows = async (key, bytes, mime) => {
+    s3.store.put('objects', key, { key, content: bytes, etag: '"e"', mime });
+    return (await call(suite, 's3.get_object', { key })).output.body.mime;
+  };
+  assert.equal(await shows('a.png', PDF.subarray(0, 100), 'image/png'), 'application/pdf');
+  assert.equal(await shows('b.png', Buffer.from(GIF, 'base64'), 'image/gif'), 'image/gif');
+  assert.equal(await shows('c.bin', Buffer.from([0, 1, 2, 3]), 'application/octet-stream'), 'application/octet-stream');
   await suite.api.ok('DELETE', `/v1/files/${notes.id}`);
   await fails('documents.split', { file: notes.id }, /deleted/);
   await suite.api.refused('POST', '/v1/files', 'a,b\n1,2\n', 415, 'media_type_not_allowed', { headers: { 'content-type': 'text/csv' } });

@@ -355,6 +355,8 @@ static status prepare(struct tool_call *call, struct error *reterr)
     CLEANUP(json_unrefp) json params    = json_invalid();
     TRY(personal_apply(&connection->personal, tool_call_action(call), call->params, &params,
                        reterr));
+    TRY(file_arguments_look(tool_call_action(call), params, file_desk_types(call->means->files),
+                            reterr));
     TRY(file_arguments_keep(tool_call_action(call), call->params, clock_unix_us(),
                             &call->keeps_file, &call->keep, reterr));
     const struct scope_options options = {.config          = connection->config,

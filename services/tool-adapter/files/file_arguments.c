@@ -134,6 +134,110 @@ status file_arguments_fill(const struct manifest_action *action, const struct fi
     return STATUS_OK;
 }
 
+/* --- what came along ---------------------------------------------------------------------------
+ */
+
+/* A blob within the arguments. */
+struct inline_blob {
+    str name; /* of the argument */
+    bool is_text;
+    size_t size; /* of all of it */
+    str declared;
+    bytes head;
+};
+
+static status read_inline(json value, char head[static MEDIA_TYPE_HEAD], struct inline_blob *blob,
+                          struct error *reterr)
+{
+    enum { HEAD_CHARS = MEDIA_TYPE_HEAD / 3 * 4 };
+    blob->is_text = json_is(value, JSON_TEXT);
+    if (blob->is_text) {
+        str text   = json_str(value);
+        blob->size = text.len;
+        blob->head = (bytes){.ptr = text.ptr, .len = text.len};
+        return STATUS_OK;
+    }
+    str base64 = json_str(json_get_text(value, "base64"));
+    json mime  = json_get_text(value, "mime");
+    size_t len = 0;
+    if (!base64_decode(str_slice(base64, 0, HEAD_CHARS), head, &len)) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT, "/" STR_FMT "/base64: is no base64",
+                    STR_ARG(blob->name));
+    }
+    blob->size = base64.len / 4 * 3;
+    for (size_t i = base64.len; i > 0 && base64.ptr[i - 1] == '='; i--) blob->size--;
+    blob->head     = (bytes){.ptr = head, .len = len};
+    blob->declared = json_is(mime, JSON_TEXT) ? json_str(mime) : (str){};
+    return STATUS_OK;
+}
+
+/* Of one of which nothing is said: what looks like text may be any kind of it. */
+static bool may_be(json patterns, const struct inline_blob *blob, struct media_types *types,
+                   const char *found)
+{
+    bool is_text = blob->is_text || str_starts_with(str_from(found), str_from("text/"));
+    char type[MEDIA_TYPE_SIZE];
+    if (fits_type(patterns, found) || (is_text && fits_type(patterns, "text/plain"))) return true;
+    for (size_t i = 0; is_text && i < json_count(patterns); i++) {
+        json one     = json_at(patterns, i);
+        str word     = json_is(one, JSON_TEXT) ? json_str(one) : (str){};
+        bool is_kind = word.len > 0 && word.ptr[word.len - 1] != '*';
+        if (is_kind && media_type_look(types, blob->head, word, type, NULL) == STATUS_OK) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static status check_type(json patterns, const struct inline_blob *blob, struct media_types *types,
+                         struct error *reterr)
+{
+    char type[MEDIA_TYPE_SIZE];
+    struct error why = {};
+    if (json_count(patterns) == 0 || !types) return STATUS_OK;
+    status code = media_type_look(types, blob->head, blob->declared, type, &why);
+    if (code != STATUS_OK) {
+        return fail(reterr, code, "/" STR_FMT ": %s", STR_ARG(blob->name), why.text);
+    }
+    bool is_said = blob->declared.len > 0;
+    if (is_said ? fits_type(patterns, type) : may_be(patterns, blob, types, type)) return STATUS_OK;
+    return fail(reterr, STATUS_INVALID_ARGUMENT, "/" STR_FMT ": is %s, which is not taken",
+                STR_ARG(blob->name), type);
+}
+
+static status look(str name, json property, json value, struct media_types *types,
+                   struct error *reterr)
+{
+    char head[MEDIA_TYPE_HEAD];
+    struct inline_blob blob = {.name = name};
+    uint64_t size_max       = 0;
+    bool has_max            = config_size_from(json_get_text(property, "max_size"), &size_max);
+    TRY(read_inline(value, head, &blob, reterr));
+    if (has_max && blob.size > size_max) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT,
+                    "/" STR_FMT ": has %zu bytes, at most %" PRIu64 " are taken", STR_ARG(name),
+                    blob.size, size_max);
+    }
+    return check_type(json_get_text(property, "mime"), &blob, types, reterr);
+}
+
+status file_arguments_look(const struct manifest_action *action, json params,
+                           struct media_types *types, struct error *reterr)
+{
+    json properties = properties_of(action);
+    for (size_t i = 0; i < json_count(properties); i++) {
+        str name      = json_key_at(properties, i);
+        json property = json_value_at(properties, i);
+        json value    = json_get(params, name);
+        bool is_here =
+            json_is(value, JSON_TEXT) ||
+            (json_is(value, JSON_OBJECT) && json_is(json_get_text(value, "base64"), JSON_TEXT));
+        if (!is_here || !has_format(property, "blob")) continue;
+        TRY(look(name, property, value, types, reterr));
+    }
+    return STATUS_OK;
+}
+
 /* --- answers -----------------------------------------------------------------------------------
  */
 

@@ -9,6 +9,8 @@
  * Of a file in place of a blob an expression sees {file, name, mime, size, sha256}, never its
  * bytes.
  *
+ * A blob that comes as a text or {base64, mime?} is measured, too, and looked at.
+ *
  * Pure, but for a view of the files. Any thread.
  */
 #ifndef TOOL_ADAPTER_FILES_FILE_ARGUMENTS_H
@@ -26,6 +28,11 @@ size_t file_arguments_find(const struct manifest_action *action, json params,
  * of its size (`mime`, `max_size` of the parameter). */
 status file_arguments_fill(const struct manifest_action *action, const struct file_set *files,
                            json *params, struct error *reterr);
+
+/** The same of each blob that is no stored file. `types`: NULL: nobody can look; sizes count
+ * anyway. INVALID_ARGUMENT begins with the argument's pointer. */
+status file_arguments_look(const struct manifest_action *action, json params,
+                           struct media_types *types, struct error *reterr);
 
 /** How an answer is to be kept; `*ret_keeps` false: not at all. Views of `params`.
  * INVALID_ARGUMENT names the member. */

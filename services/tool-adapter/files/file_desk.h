@@ -39,6 +39,12 @@ void file_desk_freep(struct file_desk **desk);
 
 const struct file_desk_options *file_desk_options_of(const struct file_desk *desk);
 
+/** Who looks at files. NULL: there is no desk. */
+static inline struct media_types *file_desk_types(const struct file_desk *desk)
+{
+    return desk ? file_desk_options_of(desk)->types : NULL;
+}
+
 /** On the loop, once; `answer` is a view. */
 typedef void file_answer_fn(const struct rpc_answer *answer, void *context);
 

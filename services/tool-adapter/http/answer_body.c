@@ -59,15 +59,26 @@ static bool is_xml_type(const struct http_answer *answer)
            (media.len == 8 && begins_with(media, "text/xml"));
 }
 
+/* What the service says, unless the bytes tell that they are something else. */
+static json file_type_new(const struct http_result *http, struct media_types *types)
+{
+    char type[MEDIA_TYPE_SIZE];
+    str said         = answer_media_type(&http->answer);
+    const bytes head = {.ptr = http->body.ptr, .len = http->body.len};
+    bool is_other =
+        types && media_type_look(types, head, said, type, NULL) == STATUS_INVALID_ARGUMENT;
+    return is_other ? json_text_from(type) : json_text_lossy(said);
+}
+
 /* A file as parameters with `format: blob` take it. */
-static json file_new(const struct http_result *http)
+static json file_new(const struct http_result *http, struct media_types *types)
 {
     size_t size = base64_size(http->body.len);
     char *text  = mem_alloc(size + 1);
     json file   = json_object_new(3);
     base64_encode(http->body.ptr, http->body.len, text);
     json_object_put_text(&file, "base64", json_text_new((str){.ptr = text, .len = size}));
-    json_object_put_text(&file, "mime", json_text_lossy(answer_media_type(&http->answer)));
+    json_object_put_text(&file, "mime", file_type_new(http, types));
     json_object_put_text(&file, "size", json_int((int64_t)http->body.len));
     free(text);
     return file;
@@ -84,7 +95,8 @@ bool answer_body_is_file(enum response_form form, const struct http_result *http
     return is_one && is_success(http);
 }
 
-bool answer_body_read(enum response_form form, const struct http_result *http, json *ret_body)
+bool answer_body_read(enum response_form form, const struct http_result *http,
+                      struct media_types *types, json *ret_body)
 {
     const struct json_limits limits = {
         .depth_max = DEPTH_MAX, .values_max = VALUES_MAX, .allow_duplicate_keys = true};
@@ -93,7 +105,7 @@ bool answer_body_read(enum response_form form, const struct http_result *http, j
     bool is_xml  = form == RESPONSE_XML || (form == RESPONSE_AUTO && is_xml_type(&http->answer));
     *ret_body    = json_null();
     if (answer_body_is_file(form, http)) {
-        *ret_body = file_new(http);
+        *ret_body = file_new(http, types);
         return true;
     }
     if (http->body.len == 0) return true;

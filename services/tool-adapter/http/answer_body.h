@@ -9,6 +9,7 @@
 
 #include "adapter/manifest.h"
 #include "http/http.h"
+#include "media/media_type.h"
 
 /** The media type, without its parameters; a view. */
 str answer_media_type(const struct http_answer *answer);
@@ -16,8 +17,10 @@ str answer_media_type(const struct http_answer *answer);
 /** Says whether a successful answer is a file: whatever its bytes are, it is no text. */
 bool answer_body_is_file(enum response_form form, const struct http_result *http);
 
-/** Owned. False: it calls itself JSON, or is to be JSON or XML, and is none. */
-bool answer_body_read(enum response_form form, const struct http_result *http, json *ret_body);
+/** Owned. False: it calls itself JSON, or is to be JSON or XML, and is none. `types` look at a file
+ * that is said to be something else; NULL: the service is believed. */
+bool answer_body_read(enum response_form form, const struct http_result *http,
+                      struct media_types *types, json *ret_body);
 
 /** The answer as `.response`: {status, headers, body}; takes `body`. Owned. */
 json answer_new(const struct http_result *http, json body);

@@ -167,18 +167,17 @@ static void on_http(const struct http_result *http, void *context)
     }
     bool is_kept = exchange->request.keep && http->code == STATUS_OK &&
                    answer_body_is_file(exchange->request.action->response, http);
+    if (http->code == STATUS_OK) result.was_sent = true;
     if (is_kept) {
-        result.was_sent = true;
-        result.code     = upload(exchange, http, &result.error);
+        result.code = upload(exchange, http, &result.error);
         if (result.code == STATUS_OK) return;
     } else if (http->code != STATUS_OK) {
         result.error = http->error;
-    } else if (!answer_body_read(exchange->request.action->response, http, &body)) {
-        result.was_sent = true;
-        result.code     = fail(&result.error, STATUS_DATA_LOSS, "the answer is no %s",
+    } else if (!answer_body_read(exchange->request.action->response, http,
+                                 file_desk_types(exchange->means->files), &body)) {
+        result.code = fail(&result.error, STATUS_DATA_LOSS, "the answer is no %s",
                            exchange->request.action->response == RESPONSE_XML ? "XML" : "JSON");
     } else {
-        result.was_sent = true;
         result.response = masked(exchange, answer_new(http, body));
     }
     json response = result.response;

@@ -54,6 +54,44 @@ static const struct {
     {BYTES("\0\1\2\3\4\5"), "", "media_type_not_allowed"},
 };
 
+static const struct {
+    const char *head;
+    size_t len;
+    const char *declared;
+    const char *type;
+    bool is_other; /* than what was said */
+} looks[] = {
+    {BYTES("plain words"), "", "text/plain", false},
+    {BYTES("plain words"), "text/css", "text/css", false},
+    {BYTES("plain words"), "image/png", "text/plain", true},
+    {BYTES("%PDF-1.4\n"), "", "application/pdf", false},
+    {BYTES("%PDF-1.4\n"), "application/octet-stream", "application/pdf", false},
+    {BYTES("%PDF-1.4\n"), "image/png; x=y", "application/pdf", true},
+    {BYTES("%PDF-1.4\n"), "text/plain", "application/pdf", true},
+    {BYTES("\xff\xd8\xff\xe0\0\20JFIF\0\1\1"), "image/jpg", "image/jpeg", false},
+    {BYTES("GIF89a\1\0\1\0\x80\0\0"), "image/webp", "image/gif", true},
+    {BYTES(ARCHIVE), "application/epub+zip", "application/epub+zip", false},
+    {BYTES(ARCHIVE), "application/pdf", "application/zip", true},
+    {BYTES("\0\1\2\3\4\5"), "image/png", "image/png", false}, /* who knows */
+    {BYTES("#!/bin/sh\necho\n"), "", "text/x-shellscript", false},
+};
+
+static void a_word_is_taken_unless_the_bytes_tell(void **)
+{
+    CLEANUP(media_types_freep) struct media_types *types = NULL;
+    assert_int_equal(media_types_new(NULL, 0, &types, NULL), STATUS_OK);
+    for (size_t i = 0; i < ARRAY_LEN(looks); i++) {
+        char type[MEDIA_TYPE_SIZE];
+        struct error error = {};
+        const bytes head   = {.ptr = looks[i].head, .len = looks[i].len};
+        status code       = media_type_look(types, head, str_from(looks[i].declared), type, &error);
+        bool is_as_wanted = code == (looks[i].is_other ? STATUS_INVALID_ARGUMENT : STATUS_OK);
+        if (!is_as_wanted || strcmp(type, looks[i].type) != 0) {
+            fail_msg("%zu: %s, %s", i, type, error.text);
+        }
+    }
+}
+
 static void files_are_what_their_bytes_say(void **state)
 {
     (void)state;
@@ -115,6 +153,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_are_what_their_bytes_say),
+        cmocka_unit_test(a_word_is_taken_unless_the_bytes_tell),
         cmocka_unit_test(others_may_be_kept),
         cmocka_unit_test(names_are_cut),
     };

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "tool-adapter/call/call_cache.h"
+#include "tool-adapter/files/file_arguments.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -130,6 +131,13 @@ static const char desk_text[] =
     "    request: {builtin: web.weigh, params: {}}\n"
     "    output: {grams: \"=.response.body\"}\n"
     "    output_schema: {properties: {grams: {type: integer}}}\n"
+    "    example: {params: {}}\n"
+    "  stamp:\n"
+    "    summary: Takes a small table or picture\n"
+    "    effect: read\n"
+    "    params: {properties: {body: {format: blob, max_size: 20B, mime: [text/csv, image/*]}}}\n"
+    "    request: {builtin: web.stamp, params: {}}\n"
+    "    output: {}\n"
     "    example: {params: {}}\n"
     "  load:\n"
     "    summary: Reads what is kept, or has it stored as a file\n"
@@ -643,6 +651,58 @@ static void test_an_output_is_as_promised_or_none(void **)
     desk_close(&desk);
 }
 
+static const struct {
+    const char *params;
+    const char *why; /* NULL: it is taken */
+} blobs[] = {
+    {"{}", NULL},
+    {"{\"body\":{\"file\":\"x\"}}", NULL}, /* looked at when it is there */
+    {"{\"body\":\"a;b\"}", NULL},
+    {"{\"body\":\"\"}", NULL},
+    {"{\"body\":\"12345678901234567890\"}", NULL},
+    {"{\"body\":\"123456789012345678901\"}", "/body: has 21 bytes, at most 20 are taken"},
+    {"{\"body\":\"%PDF-1.4\\n\"}", "/body: is application/pdf, which is not taken"},
+    {"{\"body\":{\"base64\":\"R0lGODlhAQABAIAAAA==\"}}", NULL},
+    {"{\"body\":{\"base64\":\"R0lGODlhAQABAIAAAA==\",\"mime\":\"image/gif\"}}", NULL},
+    {"{\"body\":{\"base64\":\"R0lGODlhAQABAIAAAA==\",\"mime\":\"image/png\"}}",
+     "/body: the file is said to be image/png and looks like image/gif"},
+    {"{\"body\":{\"base64\":\"R0lGODlhAQABAIAAAA==\",\"mime\":\"text/csv\"}}",
+     "looks like image/gif"},
+    {"{\"body\":{\"base64\":\"YTti\"}}", NULL},
+    {"{\"body\":{\"base64\":\"YTti\",\"mime\":\"text/html\"}}",
+     "/body: is text/html, which is not taken"},
+    {"{\"body\":{\"base64\":\"AAECAwQF\"}}",
+     "/body: is application/octet-stream, which is not taken"},
+    {"{\"body\":{\"base64\":\"YTtiYTtiYTtiYTtiYTtiYTtiYTs=\"}}", NULL},
+    {"{\"body\":{\"base64\":\"YTtiYTtiYTtiYTtiYTtiYTtiYTti\"}}", "/body: has 21 bytes"},
+    {"{\"body\":{\"base64\":\"YTtiYTtiYTtiYTtiYTtiYTs\"}}", "/body/base64: is no base64"},
+};
+
+static void test_what_comes_along_is_measured_and_looked_at(void **)
+{
+    struct desk desk;
+    struct caller caller;
+    CLEANUP(media_types_freep) struct media_types *types = NULL;
+    desk_open(&desk);
+    const struct manifest_action *action = manifest_action(desk.manifest, str_from("stamp"));
+    assert_int_equal(media_types_new(NULL, 0, &types, NULL), STATUS_OK);
+    for (size_t i = 0; i < ARRAY_LEN(blobs); i++) {
+        CLEANUP(json_unrefp) json params = parsed(blobs[i].params);
+        struct error error               = {};
+        status code                      = file_arguments_look(action, params, types, &error);
+        bool is_refused                  = code == STATUS_INVALID_ARGUMENT;
+        if (is_refused != (blobs[i].why != NULL) ||
+            (is_refused && !strstr(error.text, blobs[i].why))) {
+            fail_msg("%s: %s", blobs[i].params, error.text);
+        }
+    }
+    begin(&desk, &caller, &(struct beginning){.action = "stamp", .params = blobs[5].params});
+    assert_end(&caller, false, false);
+    assert_type(&caller, "validation");
+    caller_done(&caller);
+    desk_close(&desk);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -657,6 +717,7 @@ int main(void)
         cmocka_unit_test(test_who_waits_for_an_equal_read_has_a_time_of_its_own),
         cmocka_unit_test(test_a_stored_file_is_not_given_to_others),
         cmocka_unit_test(test_an_output_is_as_promised_or_none),
+        cmocka_unit_test(test_what_comes_along_is_measured_and_looked_at),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
