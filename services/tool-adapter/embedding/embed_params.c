@@ -53,9 +53,9 @@ static void find_in(struct finding *found, json properties, json map, struct pla
         json source = json_get_text(json_value_at(properties, i), "embed");
         place.name  = json_key_at(properties, i);
         if (!json_is(source, JSON_TEXT) || !is_absent(json_get(map, place.name))) continue;
-        json text = json_get(map, json_str(source));
-        if (!json_is(text, JSON_TEXT) || json_str(text).len == 0 || found->count == PLACES)
-            continue;
+        json text    = json_get(map, json_str(source));
+        bool is_said = json_is(text, JSON_TEXT) && json_str(text).len > 0;
+        if (!is_said || found->count == PLACES) continue;
         place.text = json_str(text);
         if (found->places) found->places[found->count] = place;
         found->count++;
