@@ -3,8 +3,11 @@
 #include "base/assert.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "llm-proxy/vault/vault.h"
 
 #include <stdlib.h>
+
+static const int64_t VAULT_AGE_MS = INT64_C(3'600'000) * VAULT_HOURS;
 
 struct flight {
     struct answer_key key;
@@ -114,12 +117,19 @@ void answer_cache_keep_with(struct answer_cache *cache, const struct answer_keep
     cache->keeper = *keeper;
 }
 
+static void note_id(const struct llm_event *event, void *context)
+{
+    bool *is_of_vault = context;
+    if (event->kind == LLM_TOOL_START && vault_is_id(event->id)) *is_of_vault = true;
+}
+
 static void insert(struct answer_cache *cache, struct saved_answer *saved)
 {
     struct saved_answer *before = map_get(cache->answers, text_of(&saved->key));
     ASSERT(!saved->is_listed);
     if (before) drop(cache, before);
     saved->size = sizeof *saved + saved->log.data.capacity;
+    event_log_play(&saved->log, note_id, &saved->is_of_vault);
     if (saved->size > cache->size_max) return;
     while (cache->oldest && (cache->size + saved->size > cache->size_max ||
                              map_count(cache->answers) >= ANSWER_CACHE_COUNT_MAX)) {
@@ -147,7 +157,8 @@ struct saved_answer *answer_cache_find(struct answer_cache *cache, const struct 
 {
     struct saved_answer *saved = map_get(cache->answers, text_of(key));
     if (!saved) saved = bring(cache, key);
-    if (!saved || now_ms - saved->born_ms > max_age_ms) return NULL;
+    int64_t age_ms = saved ? now_ms - saved->born_ms : 0;
+    if (!saved || age_ms > max_age_ms || (saved->is_of_vault && age_ms > VAULT_AGE_MS)) return NULL;
     unlist(cache, saved);
     list(cache, saved);
     return saved_answer_ref(saved);

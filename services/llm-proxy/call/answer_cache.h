@@ -44,6 +44,8 @@ struct saved_answer {
     int64_t born_ms; /* of the loop */
     size_t size;
     bool is_listed;
+    bool is_of_vault; /* it calls tools by ids of the vault (vault.h), and is as old as that at most
+                       */
     struct saved_answer *newer, *older;
 };
 

@@ -5,6 +5,7 @@
 #include "cmocka.h"
 #include "llm-proxy/call/cache_wish.h"
 #include "llm-proxy/stream/answer.h"
+#include "llm-proxy/vault/vault.h"
 #include "json/json_text.h"
 
 #include <stdio.h>
@@ -38,6 +39,29 @@ static bool has(struct answer_cache *cache, unsigned number, int64_t age_ms, int
     struct saved_answer *saved  = answer_cache_find(cache, &key, age_ms, now_ms);
     saved_answer_unref(saved);
     return saved != NULL;
+}
+
+/* What the vault has forgotten cannot be said to the upstream on the next turn. */
+static void ids_of_the_vault_are_as_old_as_that(void **)
+{
+    enum { HOUR_MS = 3'600'000 };
+    static const char *const ids[] = {"tc-00000000002a-7", "call_7"};
+    struct answer_cache *cache     = answer_cache_new(ANSWER_CACHE_SIZE_MAX);
+    const int64_t long_ms          = INT64_C(30) * VAULT_HOURS * HOUR_MS;
+    for (unsigned i = 0; i < 2; i++) {
+        struct saved_answer *saved   = saved_answer_new();
+        const struct llm_event event = {
+            .kind = LLM_TOOL_START, .id = str_from(ids[i]), .name = str_from("look")};
+        saved->key = key_of(i);
+        event_log_take(&event, &saved->log);
+        assert_false(saved->log.is_broken);
+        answer_cache_put(cache, saved);
+        saved_answer_unref(saved);
+    }
+    assert_true(has(cache, 0, long_ms, (int64_t)VAULT_HOURS * HOUR_MS));
+    assert_false(has(cache, 0, long_ms, (int64_t)VAULT_HOURS * HOUR_MS + 1));
+    assert_true(has(cache, 1, long_ms, long_ms));
+    answer_cache_freep(&cache);
 }
 
 static void the_least_used_go_first(void **)
@@ -329,6 +353,7 @@ static void equal_requests_have_equal_keys(void **)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ids_of_the_vault_are_as_old_as_that),
         cmocka_unit_test(the_least_used_go_first),
         cmocka_unit_test(flights_land_with_an_answer_or_go_on),
         cmocka_unit_test(after_two_misses_all_go),
