@@ -8,11 +8,11 @@ const PATIENCE = 60_000;
 
 export class Child {
   // Its words go to NAME.log in `folder`; it is there when `probe` says so.
-  static async start(folder, name, [program, ...args], probe, more = {}) {
+  static async start(folder, name, [program, ...args], probe) {
     const child = new Child();
     const log = join(folder, `${name}.log`);
     const out = openSync(log, 'a');
-    child.process = spawn(program, args, { cwd: folder, stdio: ['ignore', out, out], ...more });
+    child.process = spawn(program, args, { cwd: folder, stdio: ['ignore', out, out] });
     closeSync(out);
     child.exited = new Promise((resolve) => {
       child.process.once('exit', resolve);

@@ -74,9 +74,7 @@ export class WordPress {
     this.password = join(this.folder, 'password');
     await writeFile(this.password, stdout.trim().split('\n').at(-1));
     await chmod(this.password, 0o600);
-    this.children.push(await Child.start(this.folder, 'php', ['php', '-S', `127.0.0.1:${port}`, '-t', site, join(this.folder, 'router.php')], () => answers(`${this.url}/wp-json/wp/v2/posts`), {
-      env: { ...process.env, PHP_CLI_SERVER_WORKERS: '4' },
-    }));
+    this.children.push(await Child.start(this.folder, 'php', ['php', '-S', `127.0.0.1:${port}`, '-t', site, join(this.folder, 'router.php')], () => answers(`${this.url}/wp-json/wp/v2/posts`)));
   }
 
   get store() { return this.passage; }
