@@ -134,16 +134,23 @@ static bool is_over(struct txn *txn, const struct shelf_key *key, int64_t now_us
     return !is_there || u64_from((const uint8_t *)row.ptr + NUMBER_SIZE) <= (uint64_t)now_us;
 }
 
+/* In front of the oldest of a shelf. */
+static status open_order(struct txn *txn, enum shelf shelf, struct cursor **ret_cursor,
+                         struct error *reterr)
+{
+    const uint8_t prefix[] = {(uint8_t)shelf};
+    const struct scan scan = {.prefix = {.ptr = prefix, .len = sizeof prefix}};
+    return cursor_open(txn, TABLE_SHELF_ORDER, &scan, ret_cursor, reterr);
+}
+
 /* The oldest go while there are more than `used_max` bytes, or their time is over. */
 static status sweep(struct answers *answers, struct txn *txn, enum shelf shelf, uint64_t used_max,
                     struct error *reterr)
 {
-    const uint8_t prefix[]                       = {(uint8_t)shelf};
-    const struct scan scan                       = {.prefix = {.ptr = prefix, .len = 1}};
     CLEANUP(cursor_closep) struct cursor *cursor = NULL;
     bytes at                                     = {};
     bytes value                                  = {};
-    TRY(cursor_open(txn, TABLE_SHELF_ORDER, &scan, &cursor, reterr));
+    TRY(open_order(txn, shelf, &cursor, reterr));
     while (cursor_next(cursor, &at, &value, NULL) == STATUS_OK) {
         if (value.len < NUMBER_SIZE || value.len > NUMBER_SIZE + SHELF_KEY_MAX) {
             TRY(cursor_delete(cursor, reterr)); /* it is damaged, and names no row */
@@ -194,12 +201,10 @@ status shelf_recover(struct answers *answers, struct error *reterr)
     CLEANUP(txn_abortp) struct txn *txn = NULL;
     TRY(txn_begin_write(answers->store, &txn, reterr));
     for (int shelf = 0; shelf < SHELF_COUNT; shelf++) {
-        const uint8_t prefix[]                       = {(uint8_t)shelf};
-        const struct scan scan                       = {.prefix = {.ptr = prefix, .len = 1}};
         CLEANUP(cursor_closep) struct cursor *cursor = NULL;
         bytes at                                     = {};
         bytes value                                  = {};
-        TRY(cursor_open(txn, TABLE_SHELF_ORDER, &scan, &cursor, reterr));
+        TRY(open_order(txn, (enum shelf)shelf, &cursor, reterr));
         while (cursor_next(cursor, &at, &value, NULL) == STATUS_OK) {
             if (value.len >= NUMBER_SIZE) answers->shelf_used[shelf] += u64_from(value.ptr);
         }
@@ -228,15 +233,13 @@ bool shelf_get(struct answers *answers, enum shelf shelf, bytes key, shelf_use *
 status shelf_each(struct answers *answers, enum shelf shelf, shelf_use *use, void *context,
                   struct error *reterr)
 {
-    const uint8_t prefix[]                       = {(uint8_t)shelf};
-    const struct scan scan                       = {.prefix = {.ptr = prefix, .len = 1}};
     CLEANUP(txn_abortp) struct txn *txn          = NULL;
     CLEANUP(cursor_closep) struct cursor *cursor = NULL;
     bytes at                                     = {};
     bytes value                                  = {};
     bytes row                                    = {};
     TRY(txn_begin_read(answers->store, &txn, reterr));
-    TRY(cursor_open(txn, TABLE_SHELF_ORDER, &scan, &cursor, reterr));
+    TRY(open_order(txn, shelf, &cursor, reterr));
     while (cursor_next(cursor, &at, &value, NULL) == STATUS_OK) {
         const uint8_t *key = (const uint8_t *)value.ptr + NUMBER_SIZE;
         if (value.len < NUMBER_SIZE || value.len > NUMBER_SIZE + SHELF_KEY_MAX) continue;

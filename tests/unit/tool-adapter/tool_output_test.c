@@ -1,0 +1,125 @@
+/* What a call is given and gives: equal reads share an answer, an output is as it was promised, and
+ * files that come along are measured and looked at. */
+#include "desk.h"
+
+#include "tool-adapter/files/file_arguments.h"
+
+/* --- equal reads ------------------------------------------------------------------------------ */
+
+static void test_who_waits_for_an_equal_read_has_a_time_of_its_own(void **)
+{
+    CLEANUP(desk_close) struct desk desk;
+    struct caller callers[4];
+    desk_open(&desk);
+    static const int64_t times_ms[] = {CALL_MS, 1'000, CALL_MS, 2'000};
+    for (size_t i = 0; i < ARRAY_LEN(callers); i++) {
+        begin(&desk, &callers[i], &(struct beginning){.action = "rate", .total_ms = times_ms[i]});
+    }
+    pass_by(&desk, 1'500);
+    assert_end(&callers[1], false, true);
+    assert_int_equal(callers[0].ends + callers[2].ends + callers[3].ends, 0);
+    answer(&desk, "web.rate", 200, "7");
+    for (size_t i = 0; i < ARRAY_LEN(callers); i++) {
+        assert_int_equal(callers[i].ends, 1);
+        if (i != 1) assert_json(callers[i].value, "{\"body\":7}");
+    }
+    pass_by(&desk, 5'000); /* no time runs on */
+    for (size_t i = 0; i < ARRAY_LEN(callers); i++) caller_done(&callers[i]);
+}
+
+static void test_a_stored_file_is_not_given_to_others(void **)
+{
+    CLEANUP(desk_close) struct desk desk;
+    desk_open(&desk);
+    const struct beginning plain  = {.action = "load", .params = "{}", .is_by_hand = true};
+    const struct beginning stored = {
+        .action = "load", .params = "{\"keep\":{}}", .is_by_hand = true};
+    const struct beginning *const all[] = {&plain, &plain, &stored, &stored};
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        CLEANUP(caller_done) struct caller caller;
+        begin(&desk, &caller, all[i]);
+        if (i != 1) answer(&desk, "web.load", 200, "1");
+        assert_int_equal(caller.ends, 1);
+        assert_json(caller.value, "{\"body\":1}");
+    }
+}
+
+static void test_an_output_is_as_promised_or_none(void **)
+{
+    struct desk desk;
+    struct caller caller;
+    desk_open(&desk);
+    begin(&desk, &caller, &(struct beginning){.action = "weigh"});
+    answer(&desk, "web.weigh", 200, "7");
+    assert_int_equal(caller.result.class, OUTCOME_OK);
+    caller_done(&caller);
+    begin(&desk, &caller, &(struct beginning){.action = "weigh"});
+    answer(&desk, "web.weigh", 200, "\"seven\"");
+    assert_end(&caller, false, true);
+    assert_non_null(strstr(json_str(json_get_text(caller.value, "detail")).ptr, "output/grams"));
+    caller_done(&caller);
+    desk_close(&desk);
+}
+
+static const struct {
+    const char *params;
+    const char *why; /* NULL: it is taken */
+} blobs[] = {
+    {"{}", NULL},
+    {"{\"body\":{\"file\":\"x\"}}", NULL}, /* looked at when it is there */
+    {"{\"body\":\"a;b\"}", NULL},
+    {"{\"body\":\"\"}", NULL},
+    {"{\"body\":\"12345678901234567890\"}", NULL},
+    {"{\"body\":\"123456789012345678901\"}", "/body: has 21 bytes, at most 20 are taken"},
+    {"{\"body\":\"%PDF-1.4\\n\"}", "/body: is application/pdf, which is not taken"},
+    {"{\"body\":{\"base64\":\"R0lGODlhAQABAIAAAA==\"}}", NULL},
+    {"{\"body\":{\"base64\":\"R0lGODlhAQABAIAAAA==\",\"mime\":\"image/gif\"}}", NULL},
+    {"{\"body\":{\"base64\":\"R0lGODlhAQABAIAAAA==\",\"mime\":\"image/png\"}}",
+     "/body: the file is said to be image/png and looks like image/gif"},
+    {"{\"body\":{\"base64\":\"R0lGODlhAQABAIAAAA==\",\"mime\":\"text/csv\"}}",
+     "looks like image/gif"},
+    {"{\"body\":{\"base64\":\"YTti\"}}", NULL},
+    {"{\"body\":{\"base64\":\"YTti\",\"mime\":\"text/html\"}}",
+     "/body: is text/html, which is not taken"},
+    {"{\"body\":{\"base64\":\"AAECAwQF\"}}",
+     "/body: is application/octet-stream, which is not taken"},
+    {"{\"body\":{\"base64\":\"YTtiYTtiYTtiYTtiYTtiYTtiYTs=\"}}", NULL},
+    {"{\"body\":{\"base64\":\"YTtiYTtiYTtiYTtiYTtiYTtiYTti\"}}", "/body: has 21 bytes"},
+    {"{\"body\":{\"base64\":\"YTtiYTtiYTtiYTtiYTtiYTs\"}}", "/body/base64: is no base64"},
+};
+
+static void test_what_comes_along_is_measured_and_looked_at(void **)
+{
+    struct desk desk;
+    struct caller caller;
+    CLEANUP(media_types_freep) struct media_types *types = NULL;
+    desk_open(&desk);
+    const struct manifest_action *action = manifest_action(desk.manifest, str_from("stamp"));
+    assert_int_equal(media_types_new(NULL, 0, &types, NULL), STATUS_OK);
+    for (size_t i = 0; i < ARRAY_LEN(blobs); i++) {
+        CLEANUP(json_unrefp) json params = parsed(blobs[i].params);
+        struct error error               = {};
+        status code                      = file_arguments_look(action, params, types, &error);
+        bool is_refused                  = code == STATUS_INVALID_ARGUMENT;
+        if (is_refused != (blobs[i].why != NULL) ||
+            (is_refused && !strstr(error.text, blobs[i].why))) {
+            fail_msg("%s: %s", blobs[i].params, error.text);
+        }
+    }
+    begin(&desk, &caller, &(struct beginning){.action = "stamp", .params = blobs[5].params});
+    assert_end(&caller, false, false);
+    assert_type(&caller, "validation");
+    caller_done(&caller);
+    desk_close(&desk);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_who_waits_for_an_equal_read_has_a_time_of_its_own),
+        cmocka_unit_test(test_a_stored_file_is_not_given_to_others),
+        cmocka_unit_test(test_an_output_is_as_promised_or_none),
+        cmocka_unit_test(test_what_comes_along_is_measured_and_looked_at),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
