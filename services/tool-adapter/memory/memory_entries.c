@@ -82,8 +82,8 @@ status memory_entry_delete(struct change *change, str name, uint64_t sequence, s
 {
     struct key key;
     Pb__MemorySpace *space = change->space;
-    TRY(vector_delete(change, space->current, sequence, reterr));
-    TRY(vector_delete(change, space->next, sequence, reterr));
+    vector_delete(change, space->current, sequence);
+    vector_delete(change, space->next, sequence);
     memory_entry_key(&key, space->id, sequence);
     TRY(delete_if(change->txn, TABLE_TEXTS, &key, reterr));
     TRY(delete_if(change->txn, TABLE_ENTRIES, &key, reterr));

@@ -138,23 +138,37 @@ status memory_list(struct memory_store *store, const struct memory_scope *scope,
 /* --- deleting -----------------------------------------------------------------------------------
  */
 
+struct deletion {
+    const str *keys;
+    size_t count;
+    uint64_t deleted;
+};
+
+static status delete_keys(struct change *change, struct error *reterr, void *context)
+{
+    struct deletion *deletion = context;
+    deletion->deleted         = 0;
+    for (size_t i = 0; change->space && i < deletion->count; i++) {
+        struct key_row row = {};
+        str name           = deletion->keys[i];
+        status code        = memory_key_row(change->txn, change->space->id, name, &row);
+        if (code == STATUS_NOT_FOUND) continue;
+        TRY(code);
+        TRY(memory_entry_delete(change, name, row.sequence, reterr));
+        deletion->deleted++;
+    }
+    return STATUS_OK;
+}
+
 status memory_delete_keys(struct memory_store *store, const struct memory_scope *scope,
                           const str *keys, size_t count, uint64_t *ret_deleted,
                           struct error *reterr)
 {
-    CLEANUP(change_done) struct change change = {};
-    TRY(change_begin(store, scope, &change, reterr));
-    *ret_deleted = 0;
-    for (size_t i = 0; change.space && i < count; i++) {
-        struct key_row row = {};
-        status code        = memory_key_row(change.txn, change.space->id, keys[i], &row);
-        if (code == STATUS_NOT_FOUND) continue;
-        TRY(code);
-        TRY(memory_entry_delete(&change, keys[i], row.sequence, reterr));
-        ++*ret_deleted;
-    }
-    if (*ret_deleted == 0) return STATUS_OK;
-    return change_commit(&change, reterr);
+    struct deletion deletion = {.keys = keys, .count = count};
+    *ret_deleted             = 0;
+    TRY(change_run(store, scope, delete_keys, &deletion, reterr));
+    *ret_deleted = deletion.deleted;
+    return STATUS_OK;
 }
 
 enum { DELETE_ARENA_MAX = 64 << 20 /* bytes: MEMORY_LIST_MAX rows */ };

@@ -1,4 +1,3 @@
-#include "base/buf.h"
 #include "base/mem.h"
 #include "tool-adapter/memory/memory_store_internal.h"
 
@@ -21,7 +20,7 @@ status memory_store_open(const struct memory_store_options *options,
     memory->store               = store;
     memory->dot                 = vector_dot_of();
     memory->dot_codes           = vector_dot_codes_of();
-    (void)pthread_mutex_init(&memory->writing, NULL);
+    change_queue_init(&memory->queue);
     *ret_store = memory;
     return STATUS_OK;
 }
@@ -31,7 +30,7 @@ void memory_store_closep(struct memory_store **ref)
     struct memory_store *store = *ref;
     if (!store) return;
     store_close(store->store);
-    (void)pthread_mutex_destroy(&store->writing);
+    change_queue_done(&store->queue);
     free(store);
     *ref = NULL;
 }
@@ -44,7 +43,7 @@ bool memory_store_is_failed(const struct memory_store *store)
 /* --- keys ---------------------------------------------------------------------------------------
  */
 
-static void space_key(struct key *key, const struct memory_scope *scope)
+void memory_space_key(struct key *key, const struct memory_scope *scope)
 {
     key_begin(key);
     key_put_text(key, scope->tenant);
@@ -96,7 +95,7 @@ status memory_space_row(struct txn *txn, const struct memory_scope *scope,
     struct key key;
     bytes value = {};
     *ret_space  = NULL;
-    space_key(&key, scope);
+    memory_space_key(&key, scope);
     status code = txn_get(txn, TABLE_SPACES, key_bytes(&key), &value, reterr);
     if (code == STATUS_NOT_FOUND) return STATUS_OK;
     TRY(code);
@@ -182,7 +181,7 @@ status memory_spaces(struct memory_store *store, const struct memory_scope *scop
     struct key after;
     key_begin(&prefix);
     key_put_text(&prefix, scope->tenant);
-    space_key(&after, scope);
+    memory_space_key(&after, scope);
     const struct scan scan = {.prefix = key_bytes(&prefix)};
     if (scope->namespace.len > 0) {
         page.key_len = after.len;
@@ -195,42 +194,4 @@ status memory_spaces(struct memory_store *store, const struct memory_scope *scop
     *ret_spaces = listing.spaces;
     *ret_count  = listing.count;
     return STATUS_OK;
-}
-
-/* --- changes ------------------------------------------------------------------------------------
- */
-
-status change_begin(struct memory_store *store, const struct memory_scope *scope,
-                    struct change *ret_change, struct error *reterr)
-{
-    *ret_change = (struct change){};
-    (void)pthread_mutex_lock(&store->writing);
-    ret_change->store = store; /* from here on it is released */
-    TRY(txn_begin_write(store->store, &ret_change->txn, reterr));
-    space_key(&ret_change->space_key, scope);
-    return memory_space_row(ret_change->txn, scope, &ret_change->space, reterr);
-}
-
-static status put_space(struct change *change, struct error *reterr)
-{
-    if (!change->space) return STATUS_OK;
-    size_t size                         = pb__memory_space__get_packed_size(change->space);
-    CLEANUP(buf_done) struct buf packed = buf_init(size);
-    (void)pb__memory_space__pack(change->space, (uint8_t *)buf_reserve(&packed, size));
-    return txn_put(change->txn, TABLE_SPACES, key_bytes(&change->space_key),
-                   (bytes){.ptr = packed.ptr, .len = size}, reterr);
-}
-
-status change_commit(struct change *change, struct error *reterr)
-{
-    TRY(put_space(change, reterr));
-    return txn_commit(TAKE(change->txn), reterr);
-}
-
-void change_done(struct change *change)
-{
-    txn_abortp(&change->txn);
-    memory_space_row_free(&change->space);
-    if (change->store) (void)pthread_mutex_unlock(&change->store->writing);
-    change->store = NULL;
 }

@@ -9,8 +9,9 @@
  * What it promises: what a call wrote is there after kill -9 and power loss, all of it or nothing.
  * An entry, its text and its vectors come and go together.
  *
- * Threads: any number; writers wait for each other. No reader holds a snapshot for longer than
- * MEMORY_READ_MS: a long one goes on at the key where it stopped, and sees what was written since.
+ * Threads: any number; writers wait for each other, and those that wait share a commit. No reader
+ * holds a snapshot for longer than MEMORY_READ_MS: a long one goes on at the key where it stopped,
+ * and sees what was written since.
  */
 #ifndef TOOL_ADAPTER_MEMORY_MEMORY_STORE_H
 #define TOOL_ADAPTER_MEMORY_MEMORY_STORE_H

@@ -5,11 +5,10 @@
 #include "memory.pb-c.h"
 #include "store/key.h"
 #include "store/store.h"
+#include "tool-adapter/memory/memory_change.h"
 #include "tool-adapter/memory/memory_store.h"
 #include "tool-adapter/memory/vector_codes.h"
 #include "tool-adapter/memory/vectors.h"
-
-#include <pthread.h>
 
 /* Their order is on disk. */
 enum memory_table {
@@ -26,7 +25,7 @@ struct memory_store {
     struct store *store;
     vector_dot_fn *dot;
     vector_dot_codes_fn *dot_codes;
-    pthread_mutex_t writing; /* one transaction that writes at a time */
+    struct change_queue queue; /* memory_change.h */
 };
 
 /* A row of TABLE_KEYS. */
@@ -35,25 +34,11 @@ struct key_row {
     uint8_t hash[SHA256_SIZE];
 };
 
-/** A transaction that writes, and the row of its space. */
-struct change {
-    struct memory_store *store;
-    struct txn *txn;
-    struct key space_key;
-    Pb__MemorySpace *space; /* NULL: there is none */
-};
-
-/** Waits for other writers. Release: change_done(), which gives up what was not committed. */
-status change_begin(struct memory_store *store, const struct memory_scope *scope,
-                    struct change *ret_change, struct error *reterr);
-/** Writes the row of the space and commits. */
-status change_commit(struct change *change, struct error *reterr);
-void change_done(struct change *change);
-
 /** The row of a space; `*ret_space` is NULL if there is none. Owned: memory_space_row_free(). */
 status memory_space_row(struct txn *txn, const struct memory_scope *scope,
                         Pb__MemorySpace **ret_space, struct error *reterr);
 void memory_space_row_free(Pb__MemorySpace **space);
+void memory_space_key(struct key *key, const struct memory_scope *scope);
 status memory_space_of(const Pb__MemorySpace *row, struct arena *arena,
                        struct memory_space *ret_space, struct error *reterr);
 

@@ -100,7 +100,8 @@ static status settle_vector(struct change *change, const struct memory_item *ite
         which == MEMORY_CURRENT ? change->space->current : change->space->next;
     if (!version) return STATUS_OK;
     if (item->vectors[which]) {
-        return vector_put(change, version, sequence, item->vectors[which], reterr);
+        vector_put(change, version, sequence, item->vectors[which]);
+        return STATUS_OK;
     }
     if (is_same && vector_find(change->txn, change->space->id, version, sequence)) return STATUS_OK;
     return fail(reterr, STATUS_ABORTED, "an entry has changed meanwhile");
@@ -173,16 +174,29 @@ static status write_item(struct change *change, const struct memory_item *item, 
     return txn_put(change->txn, TABLE_TEXTS, key_bytes(&key), bytes_from(item->content), reterr);
 }
 
+struct writing {
+    const struct memory_space *space;
+    const struct memory_item *items;
+    size_t count;
+    int64_t now_us;
+};
+
+static status write_items(struct change *change, struct error *reterr, void *context)
+{
+    const struct writing *writing = context;
+    TRY(prepare_space(change, writing->space, reterr));
+    for (size_t i = 0; i < writing->count; i++) {
+        TRY(write_item(change, &writing->items[i], writing->now_us, reterr));
+    }
+    return memory_sweep(change, SWEEP_PER_WRITE, reterr);
+}
+
 status memory_write(struct memory_store *store, const struct memory_scope *scope,
                     const struct memory_space *space, const struct memory_item *items, size_t count,
                     int64_t now_us, struct error *reterr)
 {
-    CLEANUP(change_done) struct change change = {};
-    TRY(change_begin(store, scope, &change, reterr));
-    TRY(prepare_space(&change, space, reterr));
-    for (size_t i = 0; i < count; i++) TRY(write_item(&change, &items[i], now_us, reterr));
-    TRY(memory_sweep(&change, SWEEP_PER_WRITE, reterr));
-    return change_commit(&change, reterr);
+    struct writing writing = {.space = space, .items = items, .count = count, .now_us = now_us};
+    return change_run(store, scope, write_items, &writing, reterr);
 }
 
 /* --- another version ----------------------------------------------------------------------------
@@ -202,23 +216,37 @@ static status prepare_next(struct change *change, const struct memory_version *n
     return fail(reterr, STATUS_ABORTED, "the namespace is being embedded by another model");
 }
 
+struct embedding {
+    const struct memory_version *next;
+    const struct memory_entry *entries;
+    size_t count;
+    float *const *vectors;
+};
+
+static status embed_next(struct change *change, struct error *reterr, void *context)
+{
+    const struct embedding *embedding = context;
+    TRY(prepare_next(change, embedding->next, reterr));
+    for (size_t i = 0; i < embedding->count; i++) {
+        const struct memory_entry *entry = &embedding->entries[i];
+        struct key_row row               = {};
+        uint8_t hash[SHA256_SIZE];
+        sha256(bytes_from(entry->content), hash);
+        status code = memory_key_row(change->txn, change->space->id, entry->key, &row);
+        if (code == STATUS_NOT_FOUND || row.sequence != entry->sequence) continue;
+        if (memcmp(row.hash, hash, sizeof hash) != 0) continue;
+        vector_put(change, change->space->next, row.sequence, embedding->vectors[i]);
+    }
+    return STATUS_OK;
+}
+
 status memory_embed_next(struct memory_store *store, const struct memory_scope *scope,
                          const struct memory_version *next, const struct memory_entry *entries,
                          size_t count, float *const *vectors, struct error *reterr)
 {
-    CLEANUP(change_done) struct change change = {};
-    TRY(change_begin(store, scope, &change, reterr));
-    TRY(prepare_next(&change, next, reterr));
-    for (size_t i = 0; i < count; i++) {
-        struct key_row row = {};
-        uint8_t hash[SHA256_SIZE];
-        sha256(bytes_from(entries[i].content), hash);
-        status code = memory_key_row(change.txn, change.space->id, entries[i].key, &row);
-        if (code == STATUS_NOT_FOUND || row.sequence != entries[i].sequence) continue;
-        if (memcmp(row.hash, hash, sizeof hash) != 0) continue;
-        TRY(vector_put(&change, change.space->next, row.sequence, vectors[i], reterr));
-    }
-    return change_commit(&change, reterr);
+    struct embedding embedding = {
+        .next = next, .entries = entries, .count = count, .vectors = vectors};
+    return change_run(store, scope, embed_next, &embedding, reterr);
 }
 
 /* Its vectors are deleted from now on. */
@@ -231,15 +259,19 @@ static void retire(Pb__MemorySpace *space, Pb__MemoryVersion *version)
     pb__memory_version__free_unpacked(version, NULL);
 }
 
+static status drop_next(struct change *change, struct error *reterr, void *context)
+{
+    const uint32_t *id     = context;
+    Pb__MemorySpace *space = change->space;
+    TRY(vectors_write(change, reterr));
+    if (space && space->next && space->next->id == *id) retire(space, TAKE(space->next));
+    return STATUS_OK;
+}
+
 status memory_drop_next(struct memory_store *store, const struct memory_scope *scope, uint32_t id,
                         struct error *reterr)
 {
-    CLEANUP(change_done) struct change change = {};
-    TRY(change_begin(store, scope, &change, reterr));
-    Pb__MemorySpace *space = change.space;
-    if (!space || !space->next || space->next->id != id) return STATUS_OK;
-    retire(space, TAKE(space->next));
-    return change_commit(&change, reterr);
+    return change_run(store, scope, drop_next, &id, reterr);
 }
 
 status memory_sweep(struct change *change, uint64_t limit, struct error *reterr)
@@ -267,22 +299,34 @@ status memory_sweep(struct change *change, uint64_t limit, struct error *reterr)
     return STATUS_OK;
 }
 
-status memory_switch(struct memory_store *store, const struct memory_scope *scope,
-                     bool *ret_is_switched, bool *ret_is_done, struct error *reterr)
+struct switching {
+    bool is_switched, is_done;
+};
+
+static status switch_version(struct change *change, struct error *reterr, void *context)
 {
-    CLEANUP(change_done) struct change change = {};
-    TRY(change_begin(store, scope, &change, reterr));
-    Pb__MemorySpace *space = change.space;
-    *ret_is_switched       = true;
-    *ret_is_done           = true;
+    struct switching *switching = context;
+    Pb__MemorySpace *space      = change->space;
+    *switching                  = (struct switching){.is_switched = true, .is_done = true};
     if (!space) return STATUS_OK;
+    TRY(vectors_write(change, reterr));
     bool is_whole = space->next && space->next->count == space->count;
     if (is_whole && space->current) {
         retire(space, space->current);
         space->current = TAKE(space->next);
     }
-    *ret_is_switched = !space->next;
-    TRY(memory_sweep(&change, MEMORY_DELETE_BATCH, reterr));
-    *ret_is_done = !space->next && space->n_old_versions == 0;
-    return change_commit(&change, reterr);
+    switching->is_switched = !space->next;
+    TRY(memory_sweep(change, MEMORY_DELETE_BATCH, reterr));
+    switching->is_done = !space->next && space->n_old_versions == 0;
+    return STATUS_OK;
+}
+
+status memory_switch(struct memory_store *store, const struct memory_scope *scope,
+                     bool *ret_is_switched, bool *ret_is_done, struct error *reterr)
+{
+    struct switching switching = {};
+    TRY(change_run(store, scope, switch_version, &switching, reterr));
+    *ret_is_switched = switching.is_switched;
+    *ret_is_done     = switching.is_done;
+    return STATUS_OK;
 }

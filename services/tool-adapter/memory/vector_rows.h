@@ -41,10 +41,14 @@ struct vector_code vector_row_code(const struct vector_row *row, unsigned slot);
 const void *vector_find(struct txn *txn, uint32_t space, const Pb__MemoryVersion *version,
                         uint64_t sequence);
 
-/** Each keeps `version->count`. */
-status vector_put(struct change *change, Pb__MemoryVersion *version, uint64_t sequence,
-                  const float *vector, struct error *reterr);
-status vector_delete(struct change *change, Pb__MemoryVersion *version, uint64_t sequence,
-                     struct error *reterr);
+/** Noted until vectors_write(), which vector_find() does not see; the last word counts. `vector` is
+ * borrowed until then. NULL as a version: there is nothing to delete. */
+void vector_put(struct change *change, Pb__MemoryVersion *version, uint64_t sequence,
+                const float *vector);
+void vector_delete(struct change *change, Pb__MemoryVersion *version, uint64_t sequence);
+
+/** Writes what was noted, each row once, and keeps the versions' `count`. At the end of a change;
+ * before that where versions come and go. */
+status vectors_write(struct change *change, struct error *reterr);
 
 #endif
