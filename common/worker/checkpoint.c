@@ -75,7 +75,7 @@ void worker_checkpoint(struct worker_job *job, str checkpoint, worker_kept_fn *k
 
     Pb__Heartbeats message     = PB__HEARTBEATS__INIT;
     message.worker             = held->worker->name;
-    message.instance           = held->worker->instance;
+    message.instance           = held->worker->options.instance;
     message.jobs               = list;
     message.n_jobs             = 1;
     struct rpc_request request = {.service   = &pb__jobs__descriptor,

@@ -85,7 +85,7 @@ static void ask(void *context)
     beat.lease_token = job->leased->lease_token;
     beat.draw        = &wanted;
     message.worker   = held->worker->name;
-    message.instance = held->worker->instance;
+    message.instance = held->worker->options.instance;
     message.jobs     = list;
     message.n_jobs   = 1;
     held->is_told    = true;

@@ -100,10 +100,11 @@ static bool send_beats(struct worker *worker, uint16_t partition, enum beats whi
     Pb__Heartbeat *beats = mem_new(worker->busy + 1, sizeof *beats);
     Pb__Heartbeat **list = mem_new(worker->busy + 1, sizeof *list);
 
-    Pb__Heartbeats message     = PB__HEARTBEATS__INIT;
-    message.worker             = worker->name;
-    message.instance           = worker->instance;
-    message.is_all             = is_all;
+    Pb__Heartbeats message = PB__HEARTBEATS__INIT;
+    message.worker         = worker->name;
+    message.instance       = worker->options.instance;
+    message.is_all         = is_all;
+    if (is_all) message.dead = worker->polls[partition].predecessor;
     message.jobs               = list;
     message.n_jobs             = collect_beats(worker, partition, which, beats, list);
     struct rpc_request request = {.service   = &pb__jobs__descriptor,

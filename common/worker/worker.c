@@ -133,7 +133,7 @@ void worker_lease_request(struct worker *worker, Pb__LeaseJobs *ret_request)
     ret_request->kind     = worker->options.kind;
     ret_request->lease_ms = worker->options.lease_ms;
     ret_request->slots    = worker->options.slots;
-    ret_request->instance = worker->instance;
+    ret_request->instance = worker->options.instance;
     ret_request->hears    = true;
 }
 
@@ -144,6 +144,7 @@ static void on_told(struct rpc_answer *answer, void *context)
     poll->is_parked   = false;
     /* What was lost while it was told is told again. */
     poll->trust = is_told && poll->trust == TRUST_TELLING ? TRUST_FULL : TRUST_LOST;
+    if (is_told) poll->predecessor = 0;
     worker_take_beats(poll->worker, answer);
     rpc_answer_free(answer);
     if (is_told) {
@@ -192,6 +193,8 @@ static void make_polls(struct worker *worker, uint32_t partitions)
         struct poll *poll = &worker->polls[i];
         poll->worker      = worker;
         poll->partition   = (uint16_t)i;
+        poll->predecessor = worker->options.predecessor;
+        poll->trust       = poll->predecessor ? TRUST_LOST : TRUST_FULL;
         poll->retry       = (struct loop_timer){.fire = on_poll_retry, .context = poll};
     }
 }
@@ -249,7 +252,7 @@ struct worker *worker_new(const struct worker_options *options)
     struct worker *worker = mem_new(1, sizeof *worker);
     worker->options       = *options;
     (void)snprintf(worker->name, sizeof worker->name, "%s", options->name);
-    worker->instance = random_u64() | 1; /* never 0 */
+    if (!options->instance) worker->options.instance = random_u64() | 1; /* never 0 */
     while (options->queues[worker->queue_count]) {
         ASSERT(worker->queue_count < WORKER_QUEUES_MAX);
         worker->queues[worker->queue_count] = options->queues[worker->queue_count];

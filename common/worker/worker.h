@@ -50,6 +50,9 @@ struct worker_options {
     const char *namespace;        /* of those that are not tutti's own; NULL: "default" */
     const char *name;             /* stable over restarts; copied */
     const char *kind;             /* "tools", "llm" */
+    uint64_t instance;            /* of this process; 0: drawn */
+    uint64_t predecessor;         /* whose place it takes, and which is dead: what that process held
+                                   * anybody may have; 0: none */
     uint32_t slots;               /* jobs at once. With several partitions the polls that are parked
                                    * at the others may bring one share each on top */
     uint32_t lease_ms;            /* silence after which a job is another worker's */

@@ -53,7 +53,8 @@ struct poll {
     uint16_t partition;
     bool is_parked;
     enum trust trust;
-    uint64_t call; /* names it for rpc_client_cancel() */
+    uint64_t predecessor; /* it is to be told that this process is dead; 0: nothing is */
+    uint64_t call;        /* names it for rpc_client_cancel() */
     struct loop_timer retry;
     struct held *first_ended, *last_ended; /* to be reported at the end of the turn */
 };
@@ -71,7 +72,6 @@ struct worker {
     struct held *jobs;
     struct report_call *report_calls; /* under way */
     uint32_t busy;
-    uint64_t instance; /* of this process */
     bool is_draining;
     bool is_stopped; /* the client may be gone */
     struct loop_timer topology;

@@ -183,19 +183,21 @@ static status start_worker(struct proxy *proxy, struct error *reterr)
 {
     static const char *const queues[]       = {"llm", NULL};
     const struct options *given             = &proxy->options;
-    const struct worker_host_options worker = {.service   = "llm-proxy",
-                                               .kind      = "llm",
-                                               .queues    = queues,
-                                               .scheduler = given->scheduler,
-                                               .name      = given->name,
-                                               .rpc       = &given->rpc,
-                                               .slots     = given->slots,
-                                               .lease_ms  = given->lease_ms,
-                                               .loop      = proxy->loop,
-                                               .run       = run_job,
-                                               .cancel    = cancel_job,
-                                               .ready     = on_ready,
-                                               .context   = proxy};
+    const struct worker_host_options worker = {.service     = "llm-proxy",
+                                               .kind        = "llm",
+                                               .queues      = queues,
+                                               .scheduler   = given->scheduler,
+                                               .name        = given->name,
+                                               .rpc         = &given->rpc,
+                                               .instance    = answers_instance(proxy->answers),
+                                               .predecessor = answers_predecessor(proxy->answers),
+                                               .slots       = given->slots,
+                                               .lease_ms    = given->lease_ms,
+                                               .loop        = proxy->loop,
+                                               .run         = run_job,
+                                               .cancel      = cancel_job,
+                                               .ready       = on_ready,
+                                               .context     = proxy};
     if (given->job_output) proxy->outputs = job_outputs_new();
     proxy->jobs     = jobs_new(generations_pipeline(proxy->generations), proxy->outputs);
     proxy->job_book = job_book_new(&(struct job_book_options){

@@ -63,6 +63,11 @@ void answers_freep(struct answers **answers);
 /** The name of this replica; the same as long as its folder is. */
 const char *answers_replica(const struct answers *answers);
 
+/** A number of this process, and of the one that had the folder before: that one is dead. 0: there
+ * was none. */
+uint64_t answers_instance(const struct answers *answers);
+uint64_t answers_predecessor(const struct answers *answers);
+
 /** What was handed over and is not committed yet. */
 size_t answers_waiting(const struct answers *answers);
 

@@ -10,7 +10,7 @@
 #include <pthread.h>
 
 enum {
-    TABLE_META,    /* "replica" -> name */
+    TABLE_META,    /* "replica" -> name; "instance" -> of the process (8 bytes) */
     TABLE_TAIL,    /* stream, piece (8 bytes each) -> StreamPiece */
     TABLE_ANSWERS, /* number (8 bytes) -> KeptAnswer */
     TABLE_NAMES,   /* name (32 bytes) -> number, expires_us, request */
@@ -56,6 +56,7 @@ struct answers {
     struct store *store;
     struct txn *reader; /* of the loop's thread, reset between two uses; NULL: not yet */
     char replica[ANSWERS_REPLICA_SIZE];
+    uint64_t instance, predecessor;
     uint64_t total_max; /* bytes of all answers */
     bool has_shelves;
     uint64_t last_number;

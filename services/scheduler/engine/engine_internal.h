@@ -372,6 +372,10 @@ status engine_withdraw_job(struct engine *engine, struct open_job *job, json err
  * is burnt. */
 status engine_offer_again(struct engine *engine, struct open_job *job, struct error *reterr);
 
+/** Its holder will not say anything any more: the attempt has failed. */
+status engine_fail_silent(struct engine *engine, struct open_job *job, const char *detail,
+                          struct error *reterr);
+
 /** A lease or attempt was over: the attempt has failed. */
 status engine_expire_job(struct engine *engine, struct open_job *job, struct error *reterr);
 

@@ -366,6 +366,17 @@ static void finish(struct world *world, struct recording *recording, const char 
     (void)world;
 }
 
+static void a_process_knows_whose_place_it_takes(void **state)
+{
+    struct world *world = *state;
+    uint64_t first      = answers_instance(world->answers);
+    assert_true(first != 0);
+    assert_true(answers_predecessor(world->answers) == 0);
+    restart(world, unix_us);
+    assert_true(answers_predecessor(world->answers) == first);
+    assert_true(answers_instance(world->answers) != first);
+}
+
 static void the_last_words_wait_for_the_store(void **state)
 {
     struct world *world         = *state;
@@ -586,6 +597,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_claimed_key_is_running, set_up, tear_down),
         cmocka_unit_test_setup_teardown(names_of_streams, set_up, tear_down),
         cmocka_unit_test(frames_and_their_ids),
+        cmocka_unit_test_setup_teardown(a_process_knows_whose_place_it_takes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_last_words_wait_for_the_store, set_up, tear_down),
         cmocka_unit_test_setup_teardown(readers_come_and_go, set_up, tear_down),
         cmocka_unit_test_setup_teardown(interrupted_by_a_restart, set_up, tear_down),

@@ -251,6 +251,67 @@ static void test_a_worker_that_tells_what_it_has_sets_free_what_it_never_got(voi
     rig_done(&rig);
 }
 
+/* The process that has taken the place of another one says that this is dead. */
+static void tell_death(struct rig *rig, uint64_t instance, uint64_t dead)
+{
+    Pb__Heartbeats message      = PB__HEARTBEATS__INIT;
+    message.worker              = "w";
+    message.instance            = instance;
+    message.is_all              = true;
+    message.dead                = dead;
+    const struct question asked = {
+        .service = &pb__jobs__descriptor, .method = "Heartbeat", .message = &message};
+    (void)rig_ask(rig, &asked);
+}
+
+static void test_what_a_dead_process_held_is_offered_at_once(void **)
+{
+    struct rig rig = {.instance = 7};
+    rig_init(&rig, 1, true);
+    rig_put(&rig, "job", retried);
+    const char *run            = rig_start(&rig, "job", NULL)->run->id;
+    const Pb__LeasedJob *first = rig_lease(&rig, "llm", 5'000);
+    tell_death(&rig, 8, 6); /* another one */
+    tell_death(&rig, 7, 7); /* nobody takes his own place */
+    tell_death(&rig, 7, 0);
+    assert_null(rig_lease(&rig, "llm", 0));
+
+    tell_death(&rig, 8, 7);
+    const Pb__LeasedJob *second = rig_lease(&rig, "llm", 0);
+    assert_non_null(second);
+    assert_string_equal(second->id, first->id);
+    assert_int_equal(second->attempt, 1);
+    assert_int_equal(second->previous, PB__PREVIOUS_ATTEMPT__PREVIOUS_LOST);
+    assert_string_equal(second->last_holder, "w");
+    assert_int_equal(rig_complete(&rig, first, "1"), STATUS_FAILED_PRECONDITION);
+
+    rig_restart(&rig); /* it is known across that, too */
+    tell_death(&rig, 8, 7);
+    const Pb__LeasedJob *third = rig_lease(&rig, "llm", 0);
+    assert_int_equal(third->attempt, 1);
+    assert_int_equal(rig_complete(&rig, third, "3"), STATUS_OK);
+    assert_int_equal(rig_get(&rig, run)->status, PB__RUN_STATUS__RUN_STATUS_COMPLETED);
+    rig_done(&rig);
+}
+
+/* What it died of may be the job: the third death of an attempt fails it, as silence does. */
+static void test_a_job_that_kills_its_workers_fails(void **)
+{
+    struct rig rig = {.instance = 7};
+    rig_init(&rig, 1, true);
+    rig_put(&rig, "job", retried);
+    const char *run = rig_start(&rig, "job", NULL)->run->id;
+    for (uint32_t death = 0; death < 9; death++) {
+        const Pb__LeasedJob *job = rig_lease(&rig, "llm", 5'000);
+        assert_non_null(job);
+        assert_int_equal(job->attempt, 1 + death / 3);
+        tell_death(&rig, 8, 7);
+    }
+    rig_wait_for(&rig, run, PB__RUN_STATUS__RUN_STATUS_FAULTED);
+    assert_null(rig_lease(&rig, "llm", 0));
+    rig_done(&rig);
+}
+
 static void test_an_expired_lease_is_an_attempt(void **)
 {
     struct rig rig = {.lease_ms = 30};
@@ -486,6 +547,8 @@ int main(void)
         cmocka_unit_test(test_a_restart_keeps_the_lease),
         cmocka_unit_test(test_a_restart_offers_what_nobody_has),
         cmocka_unit_test(test_a_lease_unclaimed_after_a_restart_is_no_attempt),
+        cmocka_unit_test(test_what_a_dead_process_held_is_offered_at_once),
+        cmocka_unit_test(test_a_job_that_kills_its_workers_fails),
         cmocka_unit_test(test_a_worker_that_tells_what_it_has_sets_free_what_it_never_got),
         cmocka_unit_test(test_an_expired_lease_is_an_attempt),
         cmocka_unit_test(test_a_late_completion_counts_until_another_lease),

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { JOBS_MAX = 8, TEXT_MAX = 256, TURNS_MAX = 20'000, LEASE_MS = 60'000, SLOTS = 4 };
+enum { JOBS_MAX = 8, TEXT_MAX = 256, TURNS_MAX = 20'000, LEASE_MS = 60'000, SLOTS = 4, DEAD = 7 };
 
 struct fixture {
     char url[64];
@@ -21,6 +21,7 @@ struct fixture {
     struct loop *loop;
     struct worker *worker;
     int64_t now_ms;
+    uint64_t predecessor;
 
     /* The worker's side: only on the test's thread. */
     struct worker_job *jobs[JOBS_MAX];
@@ -44,6 +45,8 @@ struct fixture {
     struct rpc_call *beat;  /* the one that waits */
     const char *lost_token; /* whatever comes with it is lost */
     unsigned tellings;      /* beats that say all */
+    unsigned beats_refused; /* so many still */
+    uint64_t dead;          /* what the last beat said */
     unsigned reports, report_calls;
     unsigned to_follow; /* jobs that the next Report brings */
     unsigned last_next_max;
@@ -113,7 +116,7 @@ static bool has_token(const Pb__Heartbeat *beat, const char *token)
            memcmp(beat->lease_token.data, token, beat->lease_token.len) == 0;
 }
 
-static status heartbeat(struct rpc_call *call, struct error *)
+static status heartbeat(struct rpc_call *call, struct error *reterr)
 {
     struct fixture *it            = call->context;
     const Pb__Heartbeats *request = call->request;
@@ -136,10 +139,14 @@ static status heartbeat(struct rpc_call *call, struct error *)
     }
     it->beats++;
     it->tellings += request->is_all ? 1 : 0;
+    it->dead = request->dead;
     it->beaten_jobs += (unsigned)request->n_jobs;
+    bool is_refused = it->beats_refused > 0;
+    if (is_refused) it->beats_refused--;
     bool waits = it->beats_wait;
     if (waits) it->beat = call;
     (void)pthread_mutex_unlock(&it->mutex);
+    if (is_refused) return fail(reterr, STATUS_UNAVAILABLE, "not now");
     if (!waits) rpc_reply(call, STATUS_OK, NULL);
     return STATUS_OK;
 }
@@ -256,7 +263,7 @@ static void on_ready(void *context)
     ((struct fixture *)context)->ready++;
 }
 
-static int begin(void **state)
+static int begin_after(void **state, uint64_t predecessor)
 {
     static unsigned number; /* cmocka runs one test after the other */
     static const ProtobufCServiceDescriptor *const services[] = {&pb__jobs__descriptor,
@@ -266,6 +273,8 @@ static int begin(void **state)
     struct error error                                        = {};
     it->job_id                                                = "job";
     it->now_ms                                                = 1'000;
+    it->predecessor                                           = predecessor;
+    it->beats_refused                                         = predecessor ? 2 : 0;
     (void)pthread_mutex_init(&it->mutex, NULL);
     (void)snprintf(it->url, sizeof it->url, "inproc://worker-test-%u", number++);
     start_scheduler(it);
@@ -274,20 +283,31 @@ static int begin(void **state)
     const struct rpc_client_options client = {
         .endpoints = it->url, .choice = RPC_OWNER, .services = services};
     assert_int_equal(rpc_client_open(&client, &it->client, &error), STATUS_OK);
-    const struct worker_options options = {.loop      = it->loop,
-                                           .scheduler = it->client,
-                                           .queues    = queues,
-                                           .name      = "tester",
-                                           .kind      = "tools",
-                                           .slots     = SLOTS,
-                                           .lease_ms  = LEASE_MS,
-                                           .run       = on_run,
-                                           .cancel    = on_cancel,
-                                           .ready     = on_ready,
-                                           .context   = it};
+    const struct worker_options options = {.loop        = it->loop,
+                                           .scheduler   = it->client,
+                                           .queues      = queues,
+                                           .name        = "tester",
+                                           .kind        = "tools",
+                                           .predecessor = it->predecessor,
+                                           .slots       = SLOTS,
+                                           .lease_ms    = LEASE_MS,
+                                           .run         = on_run,
+                                           .cancel      = on_cancel,
+                                           .ready       = on_ready,
+                                           .context     = it};
     it->worker                          = worker_new(&options);
     *state                              = it;
     return 0;
+}
+
+static int begin(void **state)
+{
+    return begin_after(state, 0);
+}
+
+static int begin_anew(void **state)
+{
+    return begin_after(state, DEAD);
 }
 
 static int end(void **state)
@@ -717,9 +737,28 @@ static void a_worker_asks_until_it_is_answered(void **state)
     assert_int_equal(value(it, &it->topologies_refused), 0);
 }
 
+/* Before it asks for work, until somebody has heard it, and only once. */
+static void the_next_process_says_whose_place_it_takes(void **state)
+{
+    struct fixture *it = *state;
+    await(it, &it->tellings, 3); /* two are refused */
+    assert_int_equal(it->dead, DEAD);
+    assert_int_equal(value(it, &it->polls), 0);
+    offer(it, 1, "job");
+    await_size(it, &it->job_count, 1);
+    rpc_server_stopp(&it->server);
+    start_scheduler(it);
+    await(it, &it->tellings, 4); /* what an answer may have brought was lost */
+    assert_int_equal(it->dead, 0);
+    complete(it->jobs[0], "1");
+    await_idle(it);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(the_next_process_says_whose_place_it_takes, begin_anew,
+                                        end),
         FIXTURE_TEST(a_worker_asks_until_it_is_answered),
         FIXTURE_TEST(a_job_is_leased_run_and_reported),
         FIXTURE_TEST(reports_of_a_turn_go_together_and_bring_what_follows),

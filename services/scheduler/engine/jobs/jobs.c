@@ -253,9 +253,9 @@ static status retry(struct engine *engine, struct open_job *job, const struct ev
     TRY(engine_ready_delete(engine, job, reterr));
     job->fresh = NULL;
     count_job_retried(engine->options.metrics, job->queue->name, str_from(record->job->function));
-
     if (job->holder) record->job->last_holder = text_in(engine->arena, str_from(job->holder->name));
     record->job->attempt = event->attempt;
+    record->deaths       = 0;
     record->is_unknown |= event->is_unknown;
     open_job_note_end(job, record);
     record->due_us = event->due_us > engine->now_us ? event->due_us : engine->now_us;

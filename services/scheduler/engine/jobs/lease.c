@@ -14,6 +14,7 @@
 #include "scheduler/engine/jobs/job_progress.h"
 #include "scheduler/engine/jobs/job_rows.h"
 #include "scheduler/engine/jobs/job_secrets.h"
+#include "scheduler/engine/jobs/orphans.h"
 #include "scheduler/engine/jobs/wish.h"
 #include "scheduler/engine/queues/engine_queues.h"
 
@@ -426,20 +427,6 @@ static status beat_job(struct engine *engine, struct worker *worker, const Pb__H
     return keep_checkpoint(engine, beat, reterr);
 }
 
-/* The worker has told all that it holds. What it was given before we died, and does not know of, is
- * in the answer that died with us: another may have it now, and not only when its lease is over. */
-static status offer_lost(struct engine *engine, uint64_t instance, struct error *reterr)
-{
-    if (instance == 0 || engine->now_us >= engine->unclaimed_until_us) return STATUS_OK;
-    size_t cursor = 0;
-    struct open_job *job;
-    while ((job = open_job_next(engine->queues, &cursor))) {
-        if (job->state != OPEN_JOB_LEASED || !job->is_unclaimed) continue;
-        if (job->instance == instance) TRY(engine_offer_again(engine, job, reterr));
-    }
-    return STATUS_OK;
-}
-
 status engine_heartbeat(struct engine *engine, struct command *command, struct error *reterr)
 {
     const Pb__Heartbeats *request = command->request;
@@ -462,5 +449,5 @@ status engine_heartbeat(struct engine *engine, struct command *command, struct e
         answer->jobs[i] = &answers[i];
     }
     answer->n_jobs = count;
-    return request->is_all ? offer_lost(engine, request->instance, reterr) : STATUS_OK;
+    return engine_offer_orphans(engine, request, reterr);
 }

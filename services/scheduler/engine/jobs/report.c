@@ -438,6 +438,14 @@ status engine_offer_again(struct engine *engine, struct open_job *job, struct er
     return give_back(engine, job, &released, reterr);
 }
 
+status engine_fail_silent(struct engine *engine, struct open_job *job, const char *detail,
+                          struct error *reterr)
+{
+    count_lease_lost(engine->options.metrics, job->queue->name, (str){});
+    CLEANUP(json_unrefp) json error = error_new(ERROR_TIMEOUT, 0, str_from(detail), (str){});
+    return fail_job(engine, job, error, decide_expired, reterr);
+}
+
 status engine_expire_job(struct engine *engine, struct open_job *job, struct error *reterr)
 {
     bool is_attempt_over = job->attempt_ends_us > 0 && job->attempt_ends_us <= engine->now_us;
@@ -449,10 +457,8 @@ status engine_expire_job(struct engine *engine, struct open_job *job, struct err
         job->ended_as = PB__PREVIOUS_ATTEMPT__PREVIOUS_LOST;
         return engine_offer_again(engine, job, reterr);
     }
-    const char *detail = is_attempt_over ? "the attempt took longer than it may"
-                                         : "the worker was silent for longer than its lease";
-    count_lease_lost(engine->options.metrics, job->queue->name, (str){});
-
-    CLEANUP(json_unrefp) json error = error_new(ERROR_TIMEOUT, 0, str_from(detail), (str){});
-    return fail_job(engine, job, error, decide_expired, reterr);
+    return engine_fail_silent(engine, job,
+                              is_attempt_over ? "the attempt took longer than it may"
+                                              : "the worker was silent for longer than its lease",
+                              reterr);
 }

@@ -1,0 +1,61 @@
+#include "scheduler/engine/jobs/orphans.h"
+
+#include "scheduler/engine/breakers/engine_breakers.h"
+#include "scheduler/engine/events/webhooks.h"
+#include "scheduler/engine/jobs/charge.h"
+#include "scheduler/engine/jobs/job_rows.h"
+
+/* It was in the answer that died with us. */
+static status offer_lost(struct engine *engine, uint64_t instance, struct error *reterr)
+{
+    if (instance == 0 || engine->now_us >= engine->unclaimed_until_us) return STATUS_OK;
+    size_t cursor = 0;
+    struct open_job *job;
+    while ((job = open_job_next(engine->queues, &cursor))) {
+        if (job->state != OPEN_JOB_LEASED || !job->is_unclaimed) continue;
+        if (job->instance == instance) TRY(engine_offer_again(engine, job, reterr));
+    }
+    return STATUS_OK;
+}
+
+/* What it has used may still be said by whoever finds its answer. */
+static status leave(struct engine *engine, struct open_job *job, struct error *reterr)
+{
+    Pb__JobRecord *record = NULL;
+    engine_note_silence(engine, job, false);
+    job->ended_as = PB__PREVIOUS_ATTEMPT__PREVIOUS_LOST;
+    if (job_is_delivery(job)) return engine_offer_again(engine, job, reterr);
+    TRY(engine_lease_unsaid(engine, job, false, reterr));
+    TRY(engine_job_row(engine, str_from(job->id.text), engine->arena, &record, reterr));
+    if (++record->deaths >= ORPHAN_DEATHS_MAX) {
+        return engine_fail_silent(
+            engine, job, "processes of its workers have died with it, one after the other", reterr);
+    }
+    TRY(engine_job_put(engine, record, reterr));
+    return engine_offer_again(engine, job, reterr);
+}
+
+/* An attempt that fails may end jobs and begin others, so those that are open are looked through
+ * until there is none. */
+static status offer_dead(struct engine *engine, uint64_t instance, struct error *reterr)
+{
+    bool is_found = instance != 0;
+    while (is_found) {
+        size_t cursor        = 0;
+        struct open_job *job = NULL;
+        is_found             = false;
+        while ((job = open_job_next(engine->queues, &cursor))) {
+            if (job->state != OPEN_JOB_LEASED || job->instance != instance) continue;
+            is_found = true;
+            TRY(leave(engine, job, reterr));
+        }
+    }
+    return STATUS_OK;
+}
+
+status engine_offer_orphans(struct engine *engine, const Pb__Heartbeats *told, struct error *reterr)
+{
+    if (!told->is_all) return STATUS_OK;
+    TRY(offer_lost(engine, told->instance, reterr));
+    return told->dead == told->instance ? STATUS_OK : offer_dead(engine, told->dead, reterr);
+}
