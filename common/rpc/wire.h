@@ -34,7 +34,7 @@ status wire_check(const ProtobufCMessageDescriptor *type, bytes data, size_t *re
 status wire_unpack(const ProtobufCMessageDescriptor *type, bytes data, struct arena *arena,
                    void **ret_message, struct error *reterr);
 
-/** Writes a message of proto3 as protobuf_c_message_pack() does, without asking for its size first.
+/** Writes a message as protobuf_c_message_pack() does, without asking for its size first.
  * Returns the bytes that it takes; WIRE_PACK_FULL: more than `room`, and `out` holds a part. */
 #define WIRE_PACK_FULL SIZE_MAX
 size_t wire_pack(const ProtobufCMessage *message, uint8_t *out, size_t room);

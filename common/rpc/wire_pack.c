@@ -241,16 +241,26 @@ static inline bool is_empty(ProtobufCType type, const void *member)
     }
 }
 
-/* The chosen one of several: written also if it is 0, but no text or message that is not there. */
-static bool is_chosen(const ProtobufCFieldDescriptor *field, uint32_t chosen, const void *member)
+/* A text or message that is there, and not the one that stands for none. */
+static bool has_target(const ProtobufCFieldDescriptor *field, const void *member)
 {
     const void *target = NULL;
-    if (chosen != field->id) return false;
-    bool is_pointer =
-        field->type == PROTOBUF_C_TYPE_STRING || field->type == PROTOBUF_C_TYPE_MESSAGE;
-    if (!is_pointer) return true;
     memcpy(&target, member, sizeof target);
     return target && target != field->default_value;
+}
+
+/* Of a field that says so by itself, also if it is 0. `quantifier`: which one was chosen of
+ * several, or whether a number or bytes are there. */
+static bool is_present(const ProtobufCFieldDescriptor *field, const void *quantifier,
+                       const void *member)
+{
+    bool is_pointer =
+        field->type == PROTOBUF_C_TYPE_STRING || field->type == PROTOBUF_C_TYPE_MESSAGE;
+    bool is_one_of = field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF;
+    if (field->label == PROTOBUF_C_LABEL_REQUIRED) return true;
+    if (is_one_of && number_at(quantifier, sizeof field->id) != field->id) return false;
+    if (is_pointer) return has_target(field, member);
+    return is_one_of || number_at(quantifier, sizeof(protobuf_c_boolean)) != 0;
 }
 
 static void put_message(struct packer *packer, const ProtobufCMessage *message)
@@ -260,16 +270,17 @@ static void put_message(struct packer *packer, const ProtobufCMessage *message)
         const ProtobufCFieldDescriptor *field = &type->fields[i];
         const char *member                    = (const char *)message + field->offset;
         const char *quantifier                = (const char *)message + field->quantifier_offset;
-        if (field->label == PROTOBUF_C_LABEL_REPEATED) {
+        bool is_plain =
+            field->label == PROTOBUF_C_LABEL_NONE && !(field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF);
+        if (is_plain) {
+            if (!is_empty(field->type, member)) put_value(packer, field, member);
+        } else if (field->label == PROTOBUF_C_LABEL_REPEATED) {
             size_t count;
             const char *items;
             memcpy(&count, quantifier, sizeof count);
             memcpy(&items, member, sizeof items);
             if (count > 0) put_repeated(packer, field, count, items);
-        } else if (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) {
-            uint32_t chosen = (uint32_t)number_at(quantifier, sizeof chosen);
-            if (is_chosen(field, chosen, member)) put_value(packer, field, member);
-        } else if (!is_empty(field->type, member)) {
+        } else if (is_present(field, quantifier, member)) {
             put_value(packer, field, member);
         }
     }

@@ -115,8 +115,8 @@ static void takes_over_what_a_workflow_says(void **)
         "(.response.headers[\\\"X-Left\\\" | ascii_downcase]) <= 3",
         "| tostring | test(\\\"^[a-z]\\\"))",
         "(if type == \\\"array\\\" then .[0] else .[\\\"0\\\"] end) | .[\\\"id\\\"]",
-        "url: \"=(.config.base_url | rtrimstr(\\\"/\\\")) + \\\"/items/\\\" + "
-        "(((.steps.find_one[\\\"item\\\"])) | tostring | @uri) + \\\"/orders\\\"\"",
+        ("url: \"=(.config.base_url | rtrimstr(\\\"/\\\")) + \\\"/items/\\\" + "
+         "(((.steps.find_one[\\\"item\\\"])) | tostring | @uri) + \\\"/orders\\\"\""),
         "\"note\":\"=\\\"for \\\" + ((.params.query) | tostring) + \\\", =now\\\"\"",
         "\"sum\":\"=\\\"=1\\\"\"",
         "\"card\":\"=(.params.card_no)\",\"deep\":[{\"a\":1}],\"by\":\"=(.params.query)\"}",

@@ -19,6 +19,8 @@ static struct rpc_identity identity_of(const char *service)
     };
 }
 
+enum { TIMEOUT_MS = 60'000 /* longer than a test waits */ };
+
 struct fixture {
     struct echo echo;
     struct rpc_server *server;
@@ -63,6 +65,7 @@ static struct rpc_request saying(const char *method, Test__Saying *message)
         .method         = method,
         .message        = message,
         .wait_for_ready = true,
+        .timeout_ms     = TIMEOUT_MS,
     };
 }
 
@@ -429,7 +432,6 @@ static void sizes_have_limits_on_both_sides(void **)
     open_pair(it, "tcp://127.0.0.1:0", "gateway", NULL);
     Test__Saying message       = TEST__SAYING__INIT;
     struct rpc_request request = saying("Say", &message);
-    request.timeout_ms         = 20'000;
     struct rpc_answer *answer  = NULL;
     struct error error         = {};
 
@@ -462,7 +464,6 @@ static void answers_too_large_together_come_alone(void **)
     message.text               = "big";
     message.number             = 1 << 20;
     struct rpc_request request = saying("Say", &message);
-    request.timeout_ms         = 20'000;
     request.done               = inbox_put;
     request.context            = &inbox;
     struct error error         = {};

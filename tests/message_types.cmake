@@ -1,0 +1,15 @@
+# Names every message of proto/: cmake -DHEADERS=FOLDER -DOUTPUT=... -P message_types.cmake
+# The folder's headers are those that protoc-c has made.
+file(GLOB headers ${HEADERS}/*.pb-c.h)
+set(includes "")
+set(types "")
+foreach(header ${headers})
+  get_filename_component(name ${header} NAME)
+  string(APPEND includes "#include \"${name}\"\n")
+  file(STRINGS ${header} lines REGEX "^extern const ProtobufCMessageDescriptor ")
+  foreach(line ${lines})
+    string(REGEX REPLACE "^.* ([a-z0-9_]+);$" "    &\\1,\n" type "${line}")
+    string(APPEND types "${type}")
+  endforeach()
+endforeach()
+file(WRITE ${OUTPUT} "${includes}\nstatic const ProtobufCMessageDescriptor *const message_types[] = {\n${types}};\n")
