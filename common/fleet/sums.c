@@ -24,6 +24,8 @@ static void add_counts(Pb__QueueView *sum, const Pb__QueueView *row)
     sum->completed_per_second += row->completed_per_second;
     sum->failed_per_second += row->failed_per_second;
     if (row->workers > sum->workers) sum->workers = row->workers; /* the same ones, mostly */
+    sum->slots += row->slots;
+    if (row->external_slots > sum->external_slots) sum->external_slots = row->external_slots;
     bool is_older = row->oldest_us > 0 && row->oldest_us < sum->oldest_us;
     if (sum->oldest_us == 0 || is_older) sum->oldest_us = row->oldest_us;
 }
@@ -65,7 +67,9 @@ void worker_sum_add(struct worker_sum *sum, Pb__WorkerStatus *row)
     for (size_t i = 0; i < sum->count; i++) {
         Pb__WorkerStatus *found = sum->items[i];
         if (strcmp(found->name, row->name) != 0) continue;
-        found->slots += row->slots;
+        bool is_external = strcmp(row->kind, "external") == 0; /* it tells all the same */
+        if (!is_external) found->slots += row->slots;
+        if (is_external && row->slots > found->slots) found->slots = row->slots;
         found->busy += row->busy;
         if (row->last_seen_us > found->last_seen_us) found->last_seen_us = row->last_seen_us;
         return;

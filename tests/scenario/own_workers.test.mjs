@@ -113,6 +113,60 @@ scenario('a poll whose worker has gone takes no job', { needs: NEEDS, checkNeeds
   await suite.runEnds(run.id);
 });
 
+// A worker that can do one thing only is not held up by what waits for others, nor wakes for it.
+scenario('a poll for some functions', { needs: NEEDS, checkNeeds: false }, async (suite) => {
+  const one = (name) => `
+document: { dsl: '1.0.3', namespace: default, name: ${name}, version: '1.0.0' }
+do:
+  - job: { call: worker.${name}, with: {}, metadata: { tutti: { queue: mixed } } }
+`;
+  await suite.apply(one('cut'));
+  await suite.apply(one('paint'));
+  for (let i = 0; i < 20; i++) await suite.startRun('cut', {});
+  const painter = (wait, more = {}) => poll(suite, 'mixed', { worker: 'painter', functions: ['worker.paint', 'worker.draw'], wait, slots: 3, max: 5, ...more });
+  assert.equal((await painter('0s')).status, 204);
+  const waiting = painter('30s'); // is parked while jobs of others wait and come
+  await suite.until('it waits', async () => (await suite.api.ok('GET', '/v1/workers')).items.some((worker) => worker.name === 'default:painter'));
+  await suite.startRun('cut', {});
+  const paint = await suite.startRun('paint', {});
+  const [job, ...others] = (await waiting).body.jobs;
+  assert.equal(job.run, paint.id);
+  assert.equal(job.function, 'worker.paint');
+  assert.deepEqual(others, []);
+  await suite.until('its slots are the queue’s', async () => (await suite.api.ok('GET', '/v1/queues/mixed')).slots >= 3);
+
+  // What waits is found again after a restart; who takes all gets all.
+  const second = await suite.startRun('paint', {});
+  await suite.scheduler.kill();
+  await suite.scheduler.start();
+  await suite.until('the gateway reaches it again', async () => (await suite.api.call('GET', `/v1/jobs/${job.id}`)).status === 200);
+  const again = await painter('10s');
+  assert.deepEqual(again.body.jobs.map((leased) => leased.run), [second.id]);
+  const all = (await poll(suite, 'mixed', { max: 100 })).body.jobs;
+  assert.deepEqual(new Set(all.map((leased) => leased.function)), new Set(['worker.cut']));
+  assert.equal(all.length, 21);
+  await suite.api.refused('POST', '/v1/queues/mixed/poll', { worker: 'painter', functions: [] }, 400, 'invalid_request');
+  const tooMany = Array.from({ length: 33 }, (_, i) => `worker.${i}`);
+  await suite.api.refused('POST', '/v1/queues/mixed/poll', { worker: 'painter', functions: tooMany }, 400, 'invalid_request');
+});
+
+scenario('a heartbeat asks for a longer lease', { needs: NEEDS, checkNeeds: false }, async (suite) => {
+  await suite.apply(work('extend'));
+  await suite.startRun('extend', { n: 1 });
+  const job = await lease(suite, 'extend');
+  const left = async (body) => Date.parse((await suite.api.ok('POST', `/v1/jobs/${job.id}/heartbeat`, { lease_token: job.lease_token, ...body })).lease_expires_at) - Date.now();
+  assert.ok(await left({}) <= 180_000);
+  assert.ok(await left({ extend: '50m' }) > 40 * 60_000);
+  assert.ok(await left({}) > 40 * 60_000, 'it stays so long');
+  await suite.scheduler.kill();
+  await suite.scheduler.start();
+  await suite.until('the gateway reaches it again', async () => (await suite.api.call('GET', `/v1/jobs/${job.id}`)).status === 200);
+  assert.ok(await left({}) > 40 * 60_000, 'after a restart, too');
+  for (const extend of ['61m', '10ms', 'long', 5]) {
+    await suite.api.refused('POST', `/v1/jobs/${job.id}/heartbeat`, { lease_token: job.lease_token, extend }, 400, 'invalid_request');
+  }
+});
+
 scenario('failures are tried again if the worker says so', { needs: NEEDS, checkNeeds: false }, async (suite) => {
   await suite.apply(work('fail', ', retry: { limit: { attempt: { count: 5 } } }'));
   await suite.apply(work('fail-once'));

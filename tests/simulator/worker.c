@@ -306,6 +306,17 @@ static void poll_again(struct sim *sim, struct sim_worker *worker, uint16_t part
     sim_at(sim, delay_us, poll, next);
 }
 
+/* Now and then a worker wants jobs of one function only. */
+static void choose_function(struct sim *sim, struct stage_call *call, Pb__LeaseJobs *request)
+{
+    static const char *const functions[] = {"worker.step", "worker.undo"};
+    if (sim_draw(sim, 4) > 0) return;
+    request->functions    = stage_call_alloc(call, sizeof *request->functions);
+    request->functions[0] = functions[sim_draw(sim, ARRAY_LEN(functions))];
+    request->n_functions  = 1;
+    request->n_queues     = 1;
+}
+
 static struct stage_call *make_poll(struct sim *sim, void *subject)
 {
     const struct poll_of *poll = subject;
@@ -327,11 +338,18 @@ static struct stage_call *make_poll(struct sim *sim, void *subject)
     request->count_max         = 1 + (uint32_t)sim_draw(sim, 3);
     request->wait_ms           = POLL_WAIT_MS;
     request->lease_ms          = LEASE_MS;
-    call->command.request      = request;
-    call->command.response     = response;
-    call->command.namespace    = str_from("sim");
-    call->command.id           = ++sim->request_count;
+    choose_function(sim, call, request);
+    call->command.request   = request;
+    call->command.response  = response;
+    call->command.namespace = str_from("sim");
+    call->command.id        = ++sim->request_count;
     return call;
+}
+
+static void check_wanted(struct sim *sim, const Pb__LeaseJobs *poll, const Pb__LeasedJob *job)
+{
+    if (poll->n_functions == 0 || strcmp(poll->functions[0], job->function) == 0) return;
+    sim_fail(sim, "a poll for %s got a job of %s", poll->functions[0], job->function);
 }
 
 static void die(struct sim *sim, struct sim_worker *worker)
@@ -354,6 +372,7 @@ static void on_poll(struct sim *sim, struct stage_call *call, void *subject)
             die(sim, worker);
             return;
         }
+        check_wanted(sim, call->command.request, answer->jobs[i]);
         take_job(sim, worker, poll->partition, answer->jobs[i]);
     }
     if (poll->is_answered || worker->polls[poll->partition] != poll->number) return;

@@ -57,7 +57,11 @@ int main(int argc, char **argv)
     static char id[64], token[512], function[128], text[4096], path[256], body[8192];
     for (;;) {
         snprintf(path, sizeof path, "/v1/queues/%s/poll", argc > 1 ? argv[1] : "words");
-        if (post(url, path, "{\"worker\": \"c\", \"wait\": \"30s\"}") != 200) continue;
+        if (post(url, path,
+                 "{\"worker\": \"c\", \"wait\": \"30s\","
+                 " \"functions\": [\"worker.count\", \"worker.shout\"]}") != 200) {
+            continue;
+        }
         member("\"id\":\"", id, sizeof id);
         member("\"lease_token\":\"", token, sizeof token);
         member("\"function\":\"", function, sizeof function);

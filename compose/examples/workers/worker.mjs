@@ -35,6 +35,8 @@ async function work(job) {
 }
 
 for (;;) {
-  const polled = await post(`/v1/queues/${queue}/poll`, { worker: `node-${process.pid}`, wait: '30s', max: 10 });
+  const polled = await post(`/v1/queues/${queue}/poll`, {
+    worker: `node-${process.pid}`, functions: Object.keys(functions), wait: '30s', max: 10, slots: 10,
+  });
   await Promise.all((polled?.jobs ?? []).map(work));
 }

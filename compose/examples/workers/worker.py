@@ -41,6 +41,7 @@ def do(job):
 
 
 while True:
-    polled = post(f"/v1/queues/{QUEUE}/poll", {"worker": f"python-{os.getpid()}", "wait": "30s"})
+    polled = post(f"/v1/queues/{QUEUE}/poll", {
+        "worker": f"python-{os.getpid()}", "functions": list(FUNCTIONS), "wait": "30s"})
     for job in polled["jobs"] if polled else []:
         do(job)

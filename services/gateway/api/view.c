@@ -453,6 +453,7 @@ void view_queue(struct json_writer *w, const Pb__QueueView *queue, int64_t now_u
     json_put_int(w, "running", (int64_t)queue->running);
     json_put_int(w, "dead_letters", (int64_t)queue->dead_letters);
     json_put_int(w, "workers", (int64_t)queue->workers);
+    json_put_int(w, "slots", (int64_t)(queue->slots + queue->external_slots));
     bool is_old    = queue->oldest_us > 0 && now_us > queue->oldest_us;
     int64_t age_ms = is_old ? (now_us - queue->oldest_us) / 1000 : 0;
     json_member(w, "oldest_age_seconds");

@@ -106,6 +106,24 @@ static bool member_print(struct api_call *call, const char *key, struct buf *out
 
 enum { CHECKPOINT_MAX = 256 << 10, PROGRESS_MAX = 4 << 10 /* bytes */ };
 
+#define EXTEND_US_MIN INT64_C(1'000'000)
+#define EXTEND_US_MAX INT64_C(3'600'000'000) /* as the scheduler's LEASE_MS_MAX */
+
+/* How long the lease is to be from now on; false: the call has been answered. */
+static bool extend_read(struct api_call *call, uint32_t *ret_ms)
+{
+    json extend       = json_get_text(call->body, "extend");
+    int64_t extend_us = 0;
+    if (json_is(extend, JSON_INVALID)) return true;
+    bool is_read = duration_parse(json_str(extend), &extend_us);
+    if (!is_read || extend_us < EXTEND_US_MIN || extend_us > EXTEND_US_MAX) {
+        api_fail_with(call, "invalid_request", (str){}, "extend: a duration from `1s` to `1h`");
+        return false;
+    }
+    *ret_ms = (uint32_t)(extend_us / 1000);
+    return true;
+}
+
 void jobs_heartbeat(struct api_call *call)
 {
     struct job_token token = {};
@@ -119,7 +137,8 @@ void jobs_heartbeat(struct api_call *call)
     beat.job                                = api_text(call, call->params[0]);
     beat.lease_token                        = token.token;
     if (!member_print(call, "checkpoint", &checkpoint, &beat.checkpoint_json) ||
-        !member_print(call, "progress", &progress, &beat.progress_json)) {
+        !member_print(call, "progress", &progress, &beat.progress_json) ||
+        !extend_read(call, &beat.extend_ms)) {
         return;
     }
     Pb__Heartbeat *list[]  = {&beat};

@@ -15,12 +15,15 @@ enum {
     SLICE_ONE_MS     = 5'000, /* one partition: a poll parks there */
     SLICE_OF_MANY_MS = 1'000, /* several: it goes round */
     JOBS_MAX         = 100,
+    FUNCTIONS_MAX    = 32,
     RESULTS_MAX      = 100,
 };
 
 struct poll {
     const char *queue;
     const char *worker; /* with its namespace */
+    const char *functions[FUNCTIONS_MAX];
+    size_t function_count; /* 0: all */
     uint32_t count_max, slots;
     int64_t until_ms; /* monotonic */
     unsigned partitions;
@@ -140,6 +143,8 @@ static void lease_next(struct api_call *call)
     message.n_queues      = 1;
     message.worker        = poll->worker;
     message.kind          = "external";
+    message.functions     = poll->functions;
+    message.n_functions   = poll->function_count;
     message.count_max     = poll->count_max;
     message.slots         = poll->slots;
     if (left_ms < 0 || asks_only) left_ms = 0;
@@ -240,6 +245,15 @@ static bool wait_read(struct api_call *call, int64_t *ret_ms)
     return true;
 }
 
+static void functions_read(struct api_call *call, struct poll *poll)
+{
+    json functions = json_get_text(call->body, "functions"); /* the schema has checked them */
+    for (size_t i = 0; i < json_count(functions) && i < FUNCTIONS_MAX; i++) {
+        poll->functions[i] = api_text(call, json_str(json_at(functions, i)));
+        poll->function_count++;
+    }
+}
+
 void queues_poll(struct api_call *call)
 {
     str queue       = call->params[0];
@@ -270,5 +284,6 @@ void queues_poll(struct api_call *call)
     };
     poll->released.reason = "the worker has gone";
     call->state           = poll;
+    functions_read(call, poll);
     if (results_read(call, poll)) report_next(call);
 }

@@ -370,8 +370,8 @@ struct engine *engine_new(const struct engine_options *options)
 
 void engine_free(struct engine *engine)
 {
-    engine_forget(engine);
     polls_done(&engine->polls);
+    engine_forget(engine);
     workers_free(engine->workers);
     mailbox_free(engine->mailbox);
     outbox_free(engine->outbox);

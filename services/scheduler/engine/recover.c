@@ -85,6 +85,21 @@ static void lease_again(struct recovery *recovery, struct open_job *job,
     }
 }
 
+/* The lane of a job, which the places of older versions do not tell: its row does. */
+static status lane_of(struct recovery *recovery, struct queue *queue, const Pb__ReadyRecord *record,
+                      struct lane **ret_lane, struct error *reterr)
+{
+    struct engine *engine = recovery->engine;
+    const char *function  = record->function;
+    if (!*function && queue->namespace.len > 0) {
+        Pb__JobRecord *row = NULL;
+        TRY(engine_job_row(engine, str_from(record->job), recovery->arena, &row, reterr));
+        function = row->job->function;
+    }
+    *ret_lane = job_lane_join(engine->queues, queue, str_from(function));
+    return STATUS_OK;
+}
+
 static status recover_ready(bytes key, bytes row, struct error *reterr, void *context)
 {
     struct recovery *recovery = context;
@@ -126,6 +141,7 @@ static status recover_ready(bytes key, bytes row, struct error *reterr, void *co
     job.limit_rule = (struct queue_limits){.concurrency    = record->limit_concurrency,
                                            .rate_count     = record->limit_rate_count,
                                            .rate_period_us = record->limit_rate_period_us};
+    TRY(lane_of(recovery, queue, record, &job.lane, reterr));
     if (record->funding) job.funding = funding_from_row(record->funding);
 
     struct open_job *added = open_job_add(engine->queues, &job, recovery->now_us);

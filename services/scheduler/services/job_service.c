@@ -11,6 +11,8 @@
 
 enum {
     QUEUE_NAME_MAX   = 127,   /* bytes: two DNS labels and a dot */
+    FUNCTIONS_MAX    = 32,    /* of one poll */
+    FUNCTION_MAX     = 127,   /* bytes */
     REPORTS_MAX      = 1'000, /* of one call */
     HEARTBEATS_MAX   = 10'000,
     REASON_MAX       = 1'000,
@@ -19,6 +21,27 @@ enum {
 
 /* --- lease -------------------------------------------------------------------------------------
  */
+
+static status check_functions(const Pb__LeaseJobs *request, struct error *reterr)
+{
+    if (request->n_functions > FUNCTIONS_MAX ||
+        request->n_functions * request->n_queues > POLL_PLACES_MAX) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT, "functions: at most %d, times queues %d",
+                    FUNCTIONS_MAX, POLL_PLACES_MAX);
+    }
+    for (size_t i = 0; i < request->n_functions; i++) {
+        size_t len = strlen(request->functions[i]);
+        if (len == 0 || len > FUNCTION_MAX) {
+            return fail(reterr, STATUS_INVALID_ARGUMENT, "functions: names of 1 to %d bytes",
+                        FUNCTION_MAX);
+        }
+    }
+    for (size_t i = 0; i < request->n_queues && request->n_functions > 0; i++) {
+        if (!queue_is_own(str_from(request->queues[i]))) continue;
+        return fail(reterr, STATUS_INVALID_ARGUMENT, "functions: not of tutti's own queues");
+    }
+    return STATUS_OK;
+}
 
 static status check_lease(const Pb__LeaseJobs *request, struct error *reterr)
 {
@@ -32,7 +55,7 @@ static status check_lease(const Pb__LeaseJobs *request, struct error *reterr)
                         QUEUE_NAME_MAX);
         }
     }
-    return STATUS_OK;
+    return check_functions(request, reterr);
 }
 
 static status lease(struct rpc_call *call, struct error *reterr)
@@ -130,6 +153,9 @@ static status report(struct rpc_call *call, struct error *reterr)
         return fail(reterr, STATUS_INVALID_ARGUMENT, "reports: at most %d", REPORTS_MAX);
     }
     if (request->next) TRY(check_lease(request->next, reterr));
+    if (request->next && request->next->n_functions > 0) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT, "next: takes jobs of all functions");
+    }
     struct command *command = call_command(call, COMMAND_REPORT, 2 * request->n_reports);
     if (!command) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
     for (size_t i = 0; i < request->n_reports; i++) {

@@ -137,6 +137,32 @@ static void a_worker_has_its_slots_in_all(void **)
     assert_int_equal(items[1]->last_seen_us, 200);
 }
 
+/* One of a user's own says the same to all partitions. */
+static void external_slots_are_not_added(void **)
+{
+    Pb__WorkerStatus *items[ROOM];
+    struct worker_sum sum   = {.items = items};
+    Pb__WorkerStatus rows[] = {PB__WORKER_STATUS__INIT, PB__WORKER_STATUS__INIT};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        rows[i].name  = (char *)(uintptr_t) "default:w";
+        rows[i].kind  = (char *)(uintptr_t) "external";
+        rows[i].slots = 4;
+        worker_sum_add(&sum, &rows[i]);
+    }
+    assert_int_equal(items[0]->slots, 4);
+    Pb__QueueView *views[ROOM];
+    struct queue_sum queues = {.items = views};
+    Pb__QueueView of[]      = {PB__QUEUE_VIEW__INIT, PB__QUEUE_VIEW__INIT};
+    for (size_t i = 0; i < ARRAY_LEN(of); i++) {
+        of[i].name           = "q";
+        of[i].slots          = 3;
+        of[i].external_slots = 4;
+        queue_sum_add(&queues, &of[i]);
+    }
+    assert_int_equal(views[0]->slots, 6);
+    assert_int_equal(views[0]->external_slots, 4);
+}
+
 static void names_beyond_the_limit_are_left_out(void **)
 {
     enum { ROWS = SUM_NAMES_MAX + 1, NAME_SIZE = 16 };
@@ -176,6 +202,7 @@ int main(void)
         cmocka_unit_test(states_are_those_of_all_or_any),
         cmocka_unit_test(settings_are_those_of_the_first_that_has_them),
         cmocka_unit_test(a_worker_has_its_slots_in_all),
+        cmocka_unit_test(external_slots_are_not_added),
         cmocka_unit_test(names_beyond_the_limit_are_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

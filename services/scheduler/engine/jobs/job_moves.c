@@ -58,12 +58,13 @@ static void lift(struct job_queues *queues, struct open_job *job)
 
 static void put_down(struct job_queues *queues, struct open_job *job, int64_t now_us)
 {
-    struct line *line = job_line_of(queues, job, now_us);
-    bool is_leased    = job->state == OPEN_JOB_LEASED;
-    line_use(queues->lines, line);
-    if (is_leased) exchange_limits(queues, job->line, line);
-    line_leave(queues->lines, job->line);
-    job->line = line;
+    struct line *from      = job->line;
+    struct line *lane_from = job->lane_line;
+    bool is_leased         = job->state == OPEN_JOB_LEASED;
+    job_stand_in(queues, job, job_line_of(queues, job, now_us));
+    if (is_leased) exchange_limits(queues, from, job->line);
+    line_leave(queues->lines, from);
+    if (lane_from) line_leave(queues->lines, lane_from);
     if (!is_leased) job_place(queues, job, now_us);
 }
 

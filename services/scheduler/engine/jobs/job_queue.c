@@ -4,6 +4,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "scheduler/engine/jobs/job_progress.h"
+#include "scheduler/engine/queues/lane.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -62,6 +63,7 @@ struct job_queues *job_queues_new(bool is_owner, uint16_t partitions)
     queues->throttled         = heap_init(opens_before);
     queues->targets           = targets_new();
     queues->lines             = lines_new();
+    queues->lanes             = lanes_new();
     fundings_init(&queues->fundings);
     queues->limits = limits_new(is_owner, partitions);
     return queues;
@@ -104,6 +106,7 @@ void job_queues_free(struct job_queues *queues)
     heap_done(&queues->throttled);
     targets_free(queues->targets);
     lines_free(queues->lines);
+    lanes_free(queues->lanes);
     limits_free(queues->limits);
     free(queues);
 }
@@ -171,6 +174,7 @@ void job_unplace(struct job_queues *queues, struct open_job *job)
     switch (job->state) {
     case OPEN_JOB_READY:
         line_remove(job->line, job);
+        if (job->lane_line) line_remove(job->lane_line, job);
         queue->ready_count--;
         return;
     case OPEN_JOB_DELAYED:
@@ -213,6 +217,7 @@ void job_place(struct job_queues *queues, struct open_job *job, int64_t now_us)
     } else if (is_due) {
         job->state = OPEN_JOB_READY;
         line_add(job->line, job);
+        if (job->lane_line) line_add(job->lane_line, job);
         queue->ready_count++;
     } else {
         job->state = OPEN_JOB_DELAYED;
@@ -231,6 +236,26 @@ size_t job_queues_line_count(const struct job_queues *queues)
     return lines_count(queues->lines);
 }
 
+struct lane *job_lane_join(struct job_queues *queues, struct queue *queue, str function)
+{
+    return queue->namespace.len > 0 ? lane_join(queues->lanes, queue, function) : NULL;
+}
+
+const char *open_job_lane_name(const struct open_job *job)
+{
+    return job->lane ? job->lane->function.ptr : "";
+}
+
+void job_stand_in(struct job_queues *queues, struct open_job *job, struct line *line)
+{
+    struct line *mirror = job->lane ? line_in_lane(queues->lines, job->lane, line) : NULL;
+    ASSERT(mirror || !job->lane); /* as in open_job_add() */
+    job->line      = line;
+    job->lane_line = mirror;
+    line_use(queues->lines, line);
+    if (mirror) line_use(queues->lines, mirror);
+}
+
 struct open_job *open_job_add(struct job_queues *queues, const struct open_job *job, int64_t now_us)
 {
     ASSERT(job->priority <= JOB_PRIORITY_MAX);
@@ -238,11 +263,13 @@ struct open_job *open_job_add(struct job_queues *queues, const struct open_job *
     struct open_job *added = mem_new(1, sizeof *added);
     *added                 = *job;
     added->link            = (struct heap_link){};
+    added->lane_link       = (struct heap_link){};
     added->target          = NULL;
     added->limit_key       = NULL;
     added->limit_name      = NULL;
     if (added->funding) added->funding->job = added;
     if (!map_put(queues->by_id, str_from(added->id.text), added)) {
+        if (added->lane) lane_leave(added->lane);
         job_free(added);
         return NULL;
     }
@@ -252,8 +279,7 @@ struct open_job *open_job_add(struct job_queues *queues, const struct open_job *
     if (added->is_probe && added->target) added->target->probe = added;
     if (!job->line) added->line = line_at(queues->lines, job->queue, (str){});
     ASSERT(added->line); /* LINES_MAX is beyond what QUEUE_JOBS_MAX jobs need */
-    added->line = job_line_of(queues, added, now_us);
-    line_use(queues->lines, added->line);
+    job_stand_in(queues, added, job_line_of(queues, added, now_us));
     job_place(queues, added, now_us);
     return added;
 }
@@ -275,6 +301,8 @@ void open_job_remove(struct job_queues *queues, struct open_job *job)
     drop_progress(queues, job);
     job_unplace(queues, job);
     line_leave(queues->lines, job->line);
+    if (job->lane_line) line_leave(queues->lines, job->lane_line);
+    if (job->lane) lane_leave(job->lane);
     job_leave_target(queues, job);
     void *removed = map_remove(queues->by_id, str_from(job->id.text));
     ASSERT(removed == job);
@@ -344,6 +372,12 @@ struct open_job *queue_peek(const struct queue *queue)
     return queue_is_shut(queue) ? NULL : lines_head(&queue->lines);
 }
 
+struct open_job *queue_peek_lane(const struct queue *queue, const struct lane *lane)
+{
+    if (!lane) return queue_peek(queue);
+    return queue_is_shut(queue) ? NULL : lines_head(&lane->lines);
+}
+
 int64_t queue_oldest_us(const struct queue *queue)
 {
     int64_t oldest_us = INT64_MAX;
@@ -360,6 +394,7 @@ void open_job_lease(struct job_queues *queues, struct open_job *job, struct work
     ASSERT(job->state != OPEN_JOB_LEASED);
     ASSERT(lease_ms > 0);
     line_take_turn(job->line, now_us);
+    if (job->lane_line) line_take_turn(job->lane_line, now_us);
     job_unplace(queues, job);
     job->state            = OPEN_JOB_LEASED;
     job->is_cancel_wanted = false;

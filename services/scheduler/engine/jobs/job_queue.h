@@ -24,6 +24,7 @@
 #include "scheduler/engine/budgets/funding.h"
 #include "scheduler/engine/heap.h"
 #include "scheduler/engine/jobs/lease_token.h"
+#include "scheduler/engine/jobs/poll_list.h"
 #include "scheduler/engine/jobs/worker.h"
 #include "scheduler/engine/limits/limit.h"
 #include "scheduler/engine/queues/line.h"
@@ -37,7 +38,7 @@ enum {
 };
 
 struct job_progress;
-struct poll_link;
+struct lane;
 
 struct queue {
     str namespace;           /* owned; empty: one of tutti's own queues */
@@ -45,6 +46,8 @@ struct queue {
     bool is_paused;          /* nothing is handed out */
     struct heap lines;       /* with jobs that are ready */
     struct line *first_line; /* all that have jobs of their own */
+    struct lane *first_lane; /* one per function: queues/lane.h */
+    size_t lane_polls;       /* places of polls in its lanes */
     uint64_t turn;           /* counts */
     size_t ready_count, delayed_count, held_count, leased_count;
     struct queue_limits limits;     /* as they were set, for all partitions together */
@@ -53,11 +56,11 @@ struct queue {
     struct queue_limits key_limits; /* of the jobs of each key, over all partitions */
     struct heap_link opening;       /* while the rate allows no start */
     uint64_t purge_before; /* what waits and has a smaller sequence goes; 0: nothing does */
-    struct queue_flow completed, failed;      /* jobs that ended of late */
-    uint64_t dead_count;                      /* entries of its dead letter queue */
-    char *redrive_json;                       /* of redrive/: its rule; NULL: none */
-    bool is_redriving;                        /* likewise: all, at a rate */
-    struct poll_link *first_poll, *last_poll; /* parked, the longest first: poll.c */
+    struct queue_flow completed, failed; /* jobs that ended of late */
+    uint64_t dead_count;                 /* entries of its dead letter queue */
+    char *redrive_json;                  /* of redrive/: its rule; NULL: none */
+    bool is_redriving;                   /* likewise: all, at a rate */
+    struct poll_list polls;              /* parked for all functions: poll.c */
 };
 
 struct fresh_job;
@@ -67,7 +70,9 @@ enum open_job_state { OPEN_JOB_READY, OPEN_JOB_DELAYED, OPEN_JOB_HELD, OPEN_JOB_
 struct open_job {
     struct id id, run;
     struct queue *queue;
-    struct line *line; /* in which it is when it is ready */
+    struct line *line;      /* in which it is when it is ready */
+    struct lane *lane;      /* of its function; NULL: the queue has none */
+    struct line *lane_line; /* in which it is there, at the same time */
     uint8_t priority;
     uint64_t sequence;
     int64_t due_us;
@@ -110,6 +115,7 @@ struct open_job {
     bool has_place;    /* in the tables */
 
     struct heap_link link;
+    struct heap_link lane_link;
 };
 
 struct job_queues;
@@ -138,6 +144,13 @@ struct line *job_line_at(struct job_queues *queues, struct queue *queue, str wor
 
 size_t job_queues_line_count(const struct job_queues *queues);
 
+/** The lane of a function in a queue, for one job or poll: lane_leave(). NULL: the queue has none,
+ * or LANES_MAX. */
+struct lane *job_lane_join(struct job_queues *queues, struct queue *queue, str function);
+
+/** The function of the lane that it is in; empty: none. Borrowed from the lane. */
+const char *open_job_lane_name(const struct open_job *job);
+
 /** What its jobs have to do with budgets. */
 struct fundings *job_queues_fundings(struct job_queues *queues);
 
@@ -149,9 +162,9 @@ void open_job_place(struct job_queues *queues, struct open_job *job, int64_t now
 void job_queues_show_progress(struct job_queues *queues, struct job_progress *progress);
 struct job_progress *job_queues_progress(const struct job_queues *queues); /* NULL: nowhere */
 
-/** Adds an open job: ready, delayed or held. Takes its funding. Copies `job`; returns the copy,
- * which lives until open_job_remove(). A job without a line is in the one of no workflow. NULL:
- * QUEUE_JOBS_MAX. */
+/** Adds an open job: ready, delayed or held. Takes its funding and its use of a lane. Copies `job`;
+ * returns the copy, which lives until open_job_remove(). A job without a line is in the one of no
+ * workflow. NULL: QUEUE_JOBS_MAX. */
 struct open_job *open_job_add(struct job_queues *queues, const struct open_job *job,
                               int64_t now_us);
 struct open_job *open_job_find(struct job_queues *queues, str id);
@@ -168,6 +181,9 @@ void queue_limit(struct job_queues *queues, struct queue *queue, const struct qu
 /** The job that `queue` would hand out next, or NULL: none is ready, or the queue is paused or at
  * one of its limits. */
 struct open_job *queue_peek(const struct queue *queue);
+
+/** Likewise, of the jobs of one function; `lane` NULL: of all. */
+struct open_job *queue_peek_lane(const struct queue *queue, const struct lane *lane);
 
 /** Says whether `a` is handed out before `b`, of another queue or not. */
 bool open_job_is_before(const struct open_job *a, const struct open_job *b);

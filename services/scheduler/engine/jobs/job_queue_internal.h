@@ -15,6 +15,7 @@ struct job_queues {
     struct heap throttled;   /* queues, by the time of their next start */
     struct targets *targets; /* owned */
     struct lines *lines;     /* owned */
+    struct lanes *lanes;     /* owned */
     struct limits *limits;   /* owned */
     struct fundings fundings;
     struct job_progress *progress; /* borrowed; NULL: nobody looks on */
@@ -29,6 +30,9 @@ void job_leave_target(struct job_queues *queues, struct open_job *job);
 
 /** The line in which the job stands when it is ready. */
 struct line *job_line_of(struct job_queues *queues, const struct open_job *job, int64_t now_us);
+
+/** It stands in `line`, one of its queue, from now on, and so in its lane. Not ready. */
+void job_stand_in(struct job_queues *queues, struct open_job *job, struct line *line);
 
 /** Each of its limits has one job more, and one less, at work. */
 void job_use_limits(struct job_queues *queues, const struct open_job *job);

@@ -69,6 +69,7 @@ status engine_ready_put(struct engine *engine, struct open_job *job, struct erro
     record.is_probe        = job->is_probe;
     record.fails_on_open   = job->fails_on_open;
     record.workflow        = line_of_workflow(job->line)->name.ptr;
+    record.function        = open_job_lane_name(job);
     if (job->limit_key) record.limit_key = job->limit_key;
     if (job->limit_name) {
         record.limit_name           = job->limit_name;
@@ -176,6 +177,7 @@ static status place(struct engine *engine, const struct live_run *live, const st
         .run           = live->id,
         .queue         = queue,
         .line          = line_of_run(engine, queue, live),
+        .lane          = job_lane_join(engine->queues, queue, str_from(record->job->function)),
         .priority      = event->priority <= JOB_PRIORITY_MAX ? event->priority : PRIORITY_DEFAULT,
         .sequence      = record->sequence,
         .due_us        = record->due_us,
@@ -433,31 +435,6 @@ static status close_job(struct engine *engine, const struct live_run *live, stru
     if (has_failed) queue_flow_add(&job->queue->failed, engine->now_us);
     return settles ? engine_settle_job(engine, job, record, reterr)
                    : engine_forget_job(engine, job, reterr);
-}
-
-/* --- who has them --------------------------------------------------------------------------------
- */
-
-bool engine_job_in_doubt(struct engine *engine, const struct open_job *job)
-{
-    Pb__JobRecord *record = NULL;
-    if (job->ended_as >= PB__PREVIOUS_ATTEMPT__PREVIOUS_LOST) return true;
-    status got = engine_job_row(engine, str_from(job->id.text), engine->arena, &record, NULL);
-    return got != STATUS_OK || record->job->previous >= PB__PREVIOUS_ATTEMPT__PREVIOUS_LOST;
-}
-
-static enum job_holding job_look(void *context, str job)
-{
-    struct engine *engine        = context;
-    const struct open_job *found = open_job_find(engine->queues, job);
-    if (!found) return JOB_UNTOUCHED;
-    if (found->state == OPEN_JOB_LEASED) return JOB_HELD;
-    return engine_job_in_doubt(engine, found) ? JOB_IN_DOUBT : JOB_UNTOUCHED;
-}
-
-struct job_holders engine_job_holders(struct engine *engine)
-{
-    return (struct job_holders){.look = job_look, .context = engine};
 }
 
 /* --- held --------------------------------------------------------------------------------------

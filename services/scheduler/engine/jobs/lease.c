@@ -142,8 +142,8 @@ static status lease_job(struct engine *engine, const struct poll *poll, struct o
 static struct open_job *best_job(const struct poll *poll)
 {
     struct open_job *best = NULL;
-    for (size_t i = 0; i < poll->queue_count; i++) {
-        struct open_job *first = queue_peek(poll->queues[i]);
+    for (size_t i = 0; i < poll->place_count; i++) {
+        struct open_job *first = queue_peek_lane(poll->places[i].queue, poll->places[i].lane);
         if (first && (!best || open_job_is_before(first, best))) best = first;
     }
     return best;
@@ -185,7 +185,7 @@ static status fill_poll(struct engine *engine, const struct poll *poll, size_t *
 static void finish_poll(struct engine *engine, struct poll *poll)
 {
     engine_answer(engine, poll->command);
-    free(poll);
+    poll_free(poll);
 }
 
 /* Its answer carries the word to the worker that it asks what became of its jobs. */
@@ -235,9 +235,10 @@ status engine_dispatch(struct engine *engine, struct error *reterr)
     size_t index = 0;
     const struct queue *queue;
     while ((queue = job_queue_next(engine->queues, &index))) {
-        while (queue->first_poll && queue_peek(queue)) {
+        struct poll *poll = NULL;
+        while ((poll = poll_next(queue))) {
             bool is_served = false;
-            TRY(engine_serve_poll(engine, queue->first_poll->poll, &is_served, reterr));
+            TRY(engine_serve_poll(engine, poll, &is_served, reterr));
             if (!is_served) break;
         }
     }
@@ -293,17 +294,26 @@ void engine_poll_init(struct engine *engine, struct command *command, const Pb__
     };
 }
 
-/* The queues of a poll; a refusal sets the command's outcome and leaves the count at 0. */
-static void find_queues(struct engine *engine, struct command *command, struct poll *poll)
+/* The places of a poll; a refusal sets the command's outcome. */
+static void find_places(struct engine *engine, struct command *command, struct poll *poll)
 {
     const Pb__LeaseJobs *request = command->request;
-    size_t count                 = 0;
+    size_t most  = request->n_queues * (request->n_functions > 0 ? request->n_functions : 1);
+    poll->places = arena_alloc(command->arena, most * sizeof *poll->places);
+    if (!poll->places) {
+        (void)command_refuse(command, STATUS_RESOURCE_EXHAUSTED, NULL, "the poll is too large");
+        return;
+    }
     for (size_t i = 0; i < request->n_queues; i++) {
         struct queue *queue = engine_queue_named(engine, command, str_from(request->queues[i]));
         if (!queue) return;
-        poll->queues[count++] = queue;
+        if (request->n_functions == 0) poll_add_place(poll, queue, NULL);
+        for (size_t f = 0; f < request->n_functions; f++) {
+            str function      = str_from(request->functions[f]);
+            struct lane *lane = job_lane_join(engine->queues, queue, function);
+            if (lane) poll_add_place(poll, queue, lane); /* else its jobs have none */
+        }
     }
-    poll->queue_count = count;
 }
 
 static struct poll *make_poll(struct engine *engine, struct command *command)
@@ -321,7 +331,7 @@ static struct poll *make_poll(struct engine *engine, struct command *command)
     struct poll *poll = mem_new(1, sizeof *poll);
     engine_poll_init(engine, command, request, worker, poll);
     poll->ends_us = engine->now_us + (int64_t)clamp(request->wait_ms, 0, WAIT_MS_MAX) * 1000;
-    find_queues(engine, command, poll);
+    find_places(engine, command, poll);
     return poll;
 }
 
@@ -329,7 +339,7 @@ status engine_lease(struct engine *engine, struct command *command, struct error
 {
     struct poll *poll = make_poll(engine, command);
     if (!poll || command->code != STATUS_OK) {
-        free(poll);
+        if (poll) poll_free(poll);
         engine_answer(engine, command);
         return STATUS_OK;
     }
@@ -406,6 +416,16 @@ static status hear_progress(struct engine *engine, struct open_job *job, const P
     return STATUS_OK;
 }
 
+/* A lease time of its own, which lasts as long as the lease, also over a restart. */
+static status lengthen(struct engine *engine, struct open_job *job, uint32_t extend_ms,
+                       struct error *reterr)
+{
+    uint32_t lease_ms = clamp(extend_ms, LEASE_MS_MIN, LEASE_MS_MAX);
+    if (extend_ms == 0 || lease_ms == job->lease_ms) return STATUS_OK;
+    job->lease_ms = lease_ms;
+    return job->is_place_due ? STATUS_OK : engine_place_later(engine, job, reterr);
+}
+
 static status beat_job(struct engine *engine, struct worker *worker, const Pb__Heartbeat *beat,
                        struct arena *arena, Pb__HeartbeatAnswer *answer, struct error *reterr)
 {
@@ -419,6 +439,7 @@ static status beat_job(struct engine *engine, struct worker *worker, const Pb__H
     }
     open_job_adopt(job, worker);
     job->is_unclaimed = false;
+    TRY(lengthen(engine, job, beat->extend_ms, reterr));
     open_job_extend(engine->queues, job, engine->now_us);
     answer->cancel           = job->is_cancel_wanted;
     answer->lease_expires_us = job->lease_expires_us;

@@ -1,6 +1,7 @@
 #include "scheduler/engine/jobs/poll.h"
 
 #include "base/assert.h"
+#include "scheduler/engine/queues/lane.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -21,44 +22,89 @@ void polls_init(struct polls *polls)
     polls->by_end = heap_init(ends_before);
 }
 
-static void link_at(struct queue *queue, struct poll_link *link)
+/* --- places ------------------------------------------------------------------------------------
+ */
+
+static struct poll_list *list_of(const struct poll_place *place)
 {
-    link->previous = queue->last_poll;
-    link->next     = NULL;
-    if (queue->last_poll) {
-        queue->last_poll->next = link;
-    } else {
-        queue->first_poll = link;
-    }
-    queue->last_poll = link;
+    return place->lane ? &place->lane->polls : &place->queue->polls;
 }
 
-static void unlink_at(struct queue *queue, struct poll_link *link)
+static void step_in(struct poll_place *place)
 {
-    if (link->previous) {
-        link->previous->next = link->next;
+    struct poll_list *list = list_of(place);
+    place->previous        = list->last;
+    place->next            = NULL;
+    if (list->last) {
+        list->last->next = place;
     } else {
-        queue->first_poll = link->next;
+        list->first = place;
     }
-    if (link->next) {
-        link->next->previous = link->previous;
-    } else {
-        queue->last_poll = link->previous;
-    }
+    list->last = place;
+    if (place->lane) place->queue->lane_polls++;
 }
+
+static void step_out(struct poll_place *place)
+{
+    struct poll_list *list = list_of(place);
+    if (place->previous) {
+        place->previous->next = place->next;
+    } else {
+        list->first = place->next;
+    }
+    if (place->next) {
+        place->next->previous = place->previous;
+    } else {
+        list->last = place->previous;
+    }
+    if (place->lane) place->queue->lane_polls--;
+}
+
+void poll_add_place(struct poll *poll, struct queue *queue, struct lane *lane)
+{
+    ASSERT(poll->place_count < POLL_PLACES_MAX);
+    poll->places[poll->place_count++] =
+        (struct poll_place){.poll = poll, .queue = queue, .lane = lane};
+}
+
+void poll_free(struct poll *poll)
+{
+    for (size_t i = 0; i < poll->place_count; i++) {
+        if (poll->places[i].lane) lane_leave(poll->places[i].lane);
+    }
+    free(poll);
+}
+
+static const struct poll *earlier(const struct poll *one, const struct poll_list *list)
+{
+    const struct poll *other = list->first ? list->first->poll : NULL;
+    return one && (!other || one->order < other->order) ? one : other;
+}
+
+struct poll *poll_next(const struct queue *queue)
+{
+    if (!queue_peek(queue)) return NULL;
+    const struct poll *next = earlier(NULL, &queue->polls);
+    if (queue->lane_polls == 0) return (struct poll *)(uintptr_t)next;
+    for (const struct lane *lane = queue->first_lane; lane; lane = lane->next) {
+        if (lane->polls.first && lines_head(&lane->lines)) next = earlier(next, &lane->polls);
+    }
+    return (struct poll *)(uintptr_t)next;
+}
+
+/* --- parked ------------------------------------------------------------------------------------
+ */
 
 status poll_park(struct polls *polls, struct poll *poll, struct error *reterr)
 {
-    ASSERT(poll->queue_count > 0 && poll->queue_count <= POLL_QUEUES_MAX);
+    ASSERT(poll->place_count <= POLL_PLACES_MAX);
     if (polls->by_end.count == POLLS_MAX) {
         return fail_code(reterr, STATUS_RESOURCE_EXHAUSTED, "quota_exceeded",
                          "%d polls are parked already", POLLS_MAX);
     }
+    poll->order = ++polls->count;
     heap_add(&polls->by_end, &poll->by_end);
-    for (size_t i = 0; i < poll->queue_count; i++) {
-        poll->links[i].poll = poll;
-        link_at(poll->queues[i], &poll->links[i]);
-    }
+    for (size_t i = 0; i < poll->place_count; i++) step_in(&poll->places[i]);
     poll->worker->polls++;
     return STATUS_OK;
 }
@@ -66,7 +112,7 @@ status poll_park(struct polls *polls, struct poll *poll, struct error *reterr)
 void poll_unpark(struct polls *polls, struct poll *poll)
 {
     heap_remove(&polls->by_end, &poll->by_end);
-    for (size_t i = 0; i < poll->queue_count; i++) unlink_at(poll->queues[i], &poll->links[i]);
+    for (size_t i = 0; i < poll->place_count; i++) step_out(&poll->places[i]);
     poll->worker->polls--;
 }
 
@@ -75,7 +121,7 @@ void polls_done(struct polls *polls)
     struct poll *poll = NULL;
     while ((poll = poll_any(polls))) {
         poll_unpark(polls, poll);
-        free(poll);
+        poll_free(poll);
     }
     heap_done(&polls->by_end);
 }

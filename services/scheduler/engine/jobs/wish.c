@@ -26,10 +26,12 @@ struct wish {
 
 static void find_queues(struct engine *engine, const Pb__LeaseJobs *request, struct poll *poll)
 {
-    for (size_t i = 0; i < request->n_queues && i < POLL_QUEUES_MAX; i++) {
+    size_t most  = request->n_queues < POLL_QUEUES_MAX ? request->n_queues : POLL_QUEUES_MAX;
+    poll->places = arena_alloc(engine->arena, (most + 1) * sizeof *poll->places);
+    for (size_t i = 0; poll->places && i < most; i++) {
         str name            = str_from(request->queues[i]);
         struct queue *queue = engine_queue_at(engine, poll->command->namespace, name);
-        if (queue) poll->queues[poll->queue_count++] = queue;
+        if (queue) poll_add_place(poll, queue, NULL);
     }
 }
 
@@ -52,12 +54,12 @@ void engine_wish(struct engine *engine, struct command *command, struct worker *
 static struct poll *idler(const struct wish *wish)
 {
     const struct worker *worker = wish->poll.worker;
-    for (size_t i = 0; i < wish->poll.queue_count; i++) {
-        const struct queue *queue    = wish->poll.queues[i];
-        const struct poll_link *link = queue_peek(queue) ? queue->first_poll : NULL;
-        if (link && link->poll->worker == worker) link = link->next;
-        if (!link || link->poll->worker == worker) continue;
-        if (link->poll->worker->busy < worker->busy) return link->poll;
+    for (size_t i = 0; i < wish->poll.place_count; i++) {
+        const struct queue *queue      = wish->poll.places[i].queue;
+        const struct poll_place *place = queue_peek(queue) ? queue->polls.first : NULL;
+        if (place && place->poll->worker == worker) place = place->next;
+        if (!place || place->poll->worker == worker) continue;
+        if (place->poll->worker->busy < worker->busy) return place->poll;
     }
     return NULL;
 }
@@ -92,12 +94,13 @@ static status serve(struct engine *engine, struct wish *wish, struct error *rete
 static struct poll *lender(const struct wish *wish)
 {
     const struct poll *own = &wish->poll;
-    for (size_t i = 0; i < own->queue_count && own->instance != 0; i++) {
-        const struct poll_link *link = own->queues[i]->first_poll;
-        if (!link || !queue_peek(own->queues[i])) continue;
-        const struct poll *next = link->poll;
+    for (size_t i = 0; i < own->place_count && own->instance != 0; i++) {
+        const struct queue *queue      = own->places[i].queue;
+        const struct poll_place *place = queue->polls.first;
+        if (!place || !queue_peek(queue)) continue;
+        const struct poll *next = place->poll;
         bool is_same = next->instance == own->instance && next->lease_ms == own->lease_ms;
-        if (is_same && next->worker == own->worker) return link->poll;
+        if (is_same && next->worker == own->worker) return place->poll;
     }
     return NULL;
 }

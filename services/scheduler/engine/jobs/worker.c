@@ -48,8 +48,16 @@ status worker_at(struct workers *workers, str name, int64_t now_us, struct worke
     return STATUS_OK;
 }
 
-bool worker_serves(const struct worker *worker, str queue)
+static bool is_of(const struct worker *worker, str namespace)
 {
+    const char *colon = strchr(worker->name, ':');
+    if (!colon || namespace.len == 0 || strcmp(worker->kind, WORKER_EXTERNAL) != 0) return true;
+    return str_equal(namespace, (str){worker->name, (size_t)(colon - worker->name)});
+}
+
+bool worker_serves(const struct worker *worker, str namespace, str queue)
+{
+    if (!is_of(worker, namespace)) return false;
     str rest = str_from(worker->queues);
     while (rest.len > 0) {
         const char *comma = memchr(rest.ptr, ',', rest.len);

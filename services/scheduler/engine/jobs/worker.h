@@ -21,6 +21,7 @@ enum {
     WORKER_KIND_MAX    = 32,  /* bytes */
     WORKER_QUEUES_SIZE = 256, /* bytes of all names it polls, separated by commas; cut beyond */
 };
+#define WORKER_EXTERNAL  "external" /* kind of a user's own, which is named `namespace:name` */
 #define WORKER_SILENT_US (INT64_C(60) * 1'000'000)
 
 struct worker {
@@ -45,8 +46,8 @@ void workers_free(struct workers *workers);
 status worker_at(struct workers *workers, str name, int64_t now_us, struct worker **ret_worker,
                  struct error *reterr);
 
-/** Says whether `queue` is among the queues it polls. */
-bool worker_serves(const struct worker *worker, str queue);
+/** Says whether `queue` of `namespace` (empty: tutti's own) is among the queues it polls. */
+bool worker_serves(const struct worker *worker, str namespace, str queue);
 
 /** Forgets who has been silent. */
 void workers_expire(struct workers *workers, int64_t now_us);

@@ -84,15 +84,22 @@ static void unlock(struct board *board)
 /* --- the engine's side -------------------------------------------------------------------------
  */
 
-static uint64_t count_workers(const struct workers *workers, const struct queue *queue)
+/* Those that poll it, and their slots. */
+static void show_workers(Pb__QueueView *view, const struct workers *workers,
+                         const struct queue *queue)
 {
-    uint64_t count = 0;
-    size_t cursor  = 0;
+    size_t cursor        = 0;
+    view->workers        = 0;
+    view->slots          = 0;
+    view->external_slots = 0;
     const struct worker *worker;
     while ((worker = worker_next(workers, &cursor))) {
-        if (worker_serves(worker, queue->name)) count++;
+        if (!worker_serves(worker, queue->namespace, queue->name)) continue;
+        bool is_external = strcmp(worker->kind, WORKER_EXTERNAL) == 0;
+        view->workers++;
+        if (is_external) view->external_slots += worker->slots;
+        if (!is_external) view->slots += worker->slots;
     }
-    return count;
 }
 
 void board_view_settings(const struct queue *queue, Pb__QueueView *view)
@@ -118,11 +125,11 @@ static void show(struct shown_queue *shown, const struct queue *queue,
     view->delayed              = queue->delayed_count;
     view->held                 = queue->held_count;
     view->running              = queue->leased_count;
-    view->workers              = count_workers(workers, queue);
     view->dead_letters         = queue->dead_count;
     view->oldest_us            = queue_oldest_us(queue);
     view->completed_per_second = queue_flow_per_second(&queue->completed, now_us);
     view->failed_per_second    = queue_flow_per_second(&queue->failed, now_us);
+    show_workers(view, workers, queue);
     board_view_settings(queue, view);
     if (!shown->redrive_json || strcmp(shown->redrive_json, view->redrive_json) != 0) {
         free(shown->redrive_json);

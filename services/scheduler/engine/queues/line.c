@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "scheduler/engine/jobs/job_queue.h"
 #include "scheduler/engine/limits/limit.h"
+#include "scheduler/engine/queues/lane.h"
 
 #include <stdlib.h>
 
@@ -23,18 +24,32 @@ static struct open_job *job_of(const struct heap_link *link)
     return (struct open_job *)place;
 }
 
+static struct open_job *job_in_lane(const struct heap_link *link)
+{
+    uintptr_t place = (uintptr_t)link - offsetof(struct open_job, lane_link);
+    return (struct open_job *)place;
+}
+
 static struct line *line_of(const struct heap_link *link)
 {
     uintptr_t place = (uintptr_t)link - offsetof(struct line, link);
     return (struct line *)place;
 }
 
-static bool is_older(const struct heap_link *a, const struct heap_link *b)
+static bool is_older(const struct open_job *one, const struct open_job *two)
 {
-    const struct open_job *one = job_of(a);
-    const struct open_job *two = job_of(b);
     if (one->due_us != two->due_us) return one->due_us < two->due_us;
     return one->sequence < two->sequence;
+}
+
+static bool is_older_here(const struct heap_link *a, const struct heap_link *b)
+{
+    return is_older(job_of(a), job_of(b));
+}
+
+static bool is_older_in_lane(const struct heap_link *a, const struct heap_link *b)
+{
+    return is_older(job_in_lane(a), job_in_lane(b));
 }
 
 /* Smaller has its turn first. */
@@ -99,11 +114,12 @@ struct line_key {
     char data[2 * sizeof(void *) + LINE_NAME_MAX];
 };
 
-static str key_of(const struct queue *queue, const struct line *parent, str name,
-                  struct line_key *key)
+static str key_of(const struct queue *queue, const struct lane *lane, const struct line *parent,
+                  str name, struct line_key *key)
 {
     ASSERT(name.len <= LINE_NAME_MAX);
-    memcpy(key->data, (const void *)&queue, sizeof(void *));
+    const void *around = lane ? (const void *)lane : queue;
+    memcpy(key->data, (const void *)&around, sizeof(void *));
     memcpy(key->data + sizeof(void *), (const void *)&parent, sizeof(void *));
     if (name.len > 0) memcpy(key->data + 2 * sizeof(void *), name.ptr, name.len);
     return (str){key->data, 2 * sizeof(void *) + name.len};
@@ -162,12 +178,14 @@ static void leave_limit(struct line *line)
 static void drop(struct lines *lines, struct line *line)
 {
     struct line_key key;
-    void *removed = map_remove(lines->by_name, key_of(line->queue, line->parent, line->name, &key));
+    str full      = key_of(line->queue, line->lane, line->parent, line->name, &key);
+    void *removed = map_remove(lines->by_name, full);
     ASSERT(removed == line);
     ASSERT(!line->head);
     idle_remove(lines, line);
     if (line->limit) leave_limit(line);
     if (line->parent) line_leave(lines, line->parent);
+    if (line->lane) lane_leave(line->lane);
     line_free(line);
 }
 
@@ -184,12 +202,12 @@ void line_leave(struct lines *lines, struct line *line)
     if (lines->idle_count > LINES_IDLE_MAX) drop(lines, lines->first_idle);
 }
 
-static struct line *find_or_make(struct lines *lines, struct queue *queue, struct line *parent,
-                                 str name)
+static struct line *find_or_make(struct lines *lines, struct queue *queue, struct lane *lane,
+                                 struct line *parent, str name)
 {
     struct line_key key;
     if (name.len > LINE_NAME_MAX) return NULL;
-    str full          = key_of(queue, parent, name, &key);
+    str full          = key_of(queue, lane, parent, name, &key);
     struct line *line = map_get(lines->by_name, full);
     if (line) return line;
     line = mem_new(1, sizeof *line);
@@ -199,25 +217,43 @@ static struct line *find_or_make(struct lines *lines, struct queue *queue, struc
     }
     line->name   = (str){mem_dup(name.ptr, name.len), name.len};
     line->queue  = queue;
+    line->lane   = lane;
     line->parent = parent;
     line->turn   = queue->turn;
     line->lines  = lines_heap();
-    for (size_t i = 0; i < QUEUE_PRIORITIES; i++) line->ready[i] = heap_init(is_older);
+    for (size_t i = 0; i < QUEUE_PRIORITIES; i++) {
+        line->ready[i] = heap_init(lane ? is_older_in_lane : is_older_here);
+    }
     idle_add(lines, line);
     if (parent) line_use(lines, parent);
+    if (lane) lane_use(lane);
     return line;
 }
 
 struct line *line_at(struct lines *lines, struct queue *queue, str name)
 {
-    return find_or_make(lines, queue, NULL, name);
+    return find_or_make(lines, queue, NULL, NULL, name);
 }
 
 struct line *line_within(struct lines *lines, struct line *parent, struct limit *limit)
 {
-    struct line *line = find_or_make(lines, parent->queue, parent, limit->name);
+    struct line *line = find_or_make(lines, parent->queue, parent->lane, parent, limit->name);
     if (line && !line->limit) join_limit(line, limit);
     return line;
+}
+
+struct line *line_in_lane(struct lines *lines, struct lane *lane, const struct line *line)
+{
+    enum { DEPTH_MAX = 8 }; /* its workflow, and what limits its jobs: job_line_of() */
+    const struct line *path[DEPTH_MAX];
+    size_t depth = 0;
+    for (; line->parent; line = line->parent) {
+        ASSERT(depth < DEPTH_MAX);
+        path[depth++] = line;
+    }
+    struct line *mirror = find_or_make(lines, line->queue, lane, NULL, line->name);
+    while (mirror && depth > 0) mirror = line_within(lines, mirror, path[--depth]->limit);
+    return mirror;
 }
 
 const struct line *line_of_workflow(const struct line *line)
@@ -236,15 +272,23 @@ static struct open_job *find_head(const struct line *line)
     struct open_job *best          = within ? line_of(within)->head : NULL;
     for (size_t i = 0; i < QUEUE_PRIORITIES; i++) {
         const struct heap_link *first = heap_first(&line->ready[i]);
-        if (first && (!best || open_job_is_before(job_of(first), best))) best = job_of(first);
+        if (!first) continue;
+        struct open_job *job = line->lane ? job_in_lane(first) : job_of(first);
+        if (!best || open_job_is_before(job, best)) best = job;
     }
     return best;
+}
+
+static struct heap *lines_around(struct line *line)
+{
+    if (line->parent) return &line->parent->lines;
+    return line->lane ? &line->lane->lines : &line->queue->lines;
 }
 
 void line_settle(struct line *line)
 {
     for (; line; line = line->parent) {
-        struct heap *heap = line->parent ? &line->parent->lines : &line->queue->lines;
+        struct heap *heap = lines_around(line);
         bool is_in        = heap_has(&line->link);
         line->head        = find_head(line);
         bool may_stand    = line->head && (!line->limit || line->limit->is_open);
@@ -287,17 +331,21 @@ static void count_waiting(struct line *line, int step)
 
 void line_add(struct line *line, struct open_job *job)
 {
-    heap_add(&line->ready[job->priority], &job->link);
-    count_waiting(line, 1);
-    if (line->ready_count++ == 0) stand(line);
+    heap_add(&line->ready[job->priority], line->lane ? &job->lane_link : &job->link);
+    if (!line->lane) {
+        count_waiting(line, 1);
+        if (line->ready_count++ == 0) stand(line);
+    }
     line_settle(line);
 }
 
 void line_remove(struct line *line, struct open_job *job)
 {
-    heap_remove(&line->ready[job->priority], &job->link);
-    count_waiting(line, -1);
-    if (--line->ready_count == 0) step_out(line);
+    heap_remove(&line->ready[job->priority], line->lane ? &job->lane_link : &job->link);
+    if (!line->lane) {
+        count_waiting(line, -1);
+        if (--line->ready_count == 0) step_out(line);
+    }
     line_settle(line);
 }
 

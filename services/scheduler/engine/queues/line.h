@@ -11,6 +11,9 @@
  * Jobs of a workflow that have a limit (limits/limit.h) stand in a line within that of their
  * workflow; these take turns in the same way. A line whose limit is shut is not in the order.
  *
+ * A job of a queue with lanes (lane.h) stands in a second line, too, which is that of its function
+ * only; what is counted is counted in the first.
+ *
  * The order is only in memory; a restart forgets who had the last turn. A job costs O(log n) when
  * it comes and when it goes, n being the jobs of its line and the lines of its queue.
  *
@@ -29,11 +32,12 @@
 enum {
     QUEUE_AGEING_US  = 60'000'000, /* a job of priority 5 overtakes one of 6 a minute younger */
     QUEUE_PRIORITIES = JOB_PRIORITY_MAX + 1,
-    LINES_MAX        = 16'000'000,
+    LINES_MAX        = 32'000'000,
     LINES_IDLE_MAX   = 1'024,
     LINE_NAME_MAX    = 1'024, /* bytes */
 };
 
+struct lane;
 struct limit;
 struct queue;
 struct open_job;
@@ -42,14 +46,15 @@ struct lines;
 struct line {
     str name; /* owned: of its workflow; within another: of its limit */
     struct queue *queue;
-    struct line *parent; /* NULL: it stands in the queue itself */
+    struct lane *lane;   /* NULL: it is one of jobs of all functions */
+    struct line *parent; /* NULL: it stands in the queue, or the lane, itself */
 
     struct heap ready[QUEUE_PRIORITIES]; /* jobs of its own */
     size_t ready_count;                  /* of them */
     size_t waiting_count;                /* of them, and of those within it */
     struct line *next, *previous;        /* in the list of its queue, while it has any */
     struct heap lines;                   /* within it: those that have a job to hand out */
-    struct heap_link link;               /* in the lines of its parent or its queue */
+    struct heap_link link;               /* in the lines of its parent, its lane or its queue */
     struct open_job *head;               /* handed out next, its own or one within; NULL: none */
 
     int64_t turned_us; /* when it had its turn; 0: not yet */
@@ -74,6 +79,9 @@ struct line *line_at(struct lines *lines, struct queue *queue, str name);
 
 /** Finds or makes the line within `parent` of the jobs that `limit` is for. NULL: LINES_MAX. */
 struct line *line_within(struct lines *lines, struct line *parent, struct limit *limit);
+
+/** Finds or makes the line in `lane` that mirrors `line`, of the queue. NULL: LINES_MAX. */
+struct line *line_in_lane(struct lines *lines, struct lane *lane, const struct line *line);
 
 /** The line of a workflow, which `line` is or is within. */
 const struct line *line_of_workflow(const struct line *line);
