@@ -90,6 +90,11 @@ struct config_stamp config_stamp_of(const struct config *config)
                                  .inode = found.st_ino};
 }
 
+struct config_stamp config_stamp_read(const struct config *config)
+{
+    return config->stamp;
+}
+
 bool config_stamp_equal(const struct config_stamp *a, const struct config_stamp *b)
 {
     return a->changed_ns == b->changed_ns && a->size == b->size && a->inode == b->inode;
@@ -199,6 +204,7 @@ status config_load(const struct config_program *program, const struct config_sou
     CLEANUP(config_freep) struct config *config = config_new(program);
     struct config_loader loader                 = {.config = config, .list = list};
     keep_sources(config, sources);
+    config->stamp = config_stamp_of(config);
     TRY(read_file(&loader, reterr));
     config_read_environment(&loader);
     config_read_flags(&loader);

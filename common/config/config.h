@@ -183,6 +183,9 @@ struct config_stamp {
 /** Of the file it was loaded from, as it is now; zeroed: there is none, or nobody can look at it.
  */
 struct config_stamp config_stamp_of(const struct config *config);
+
+/** The same as it was before it was read: who writes the file from then on makes another one. */
+struct config_stamp config_stamp_read(const struct config *config);
 bool config_stamp_equal(const struct config_stamp *a, const struct config_stamp *b);
 
 /** The path of an option that differs and needs a restart; NULL if there is none. */

@@ -32,6 +32,7 @@ struct config {
     struct arena *arena; /* owned */
     const struct config_program *program;
     struct config_sources sources;
+    struct config_stamp stamp;      /* of the file, from before it was read */
     struct yaml_document *document; /* owned; NULL without a file */
     struct config_value *values;    /* owned */
     size_t count;

@@ -6,7 +6,14 @@
 
 #include <stdio.h>
 
-enum { PATH_MAX_BYTES = 1'024, CELL_MAX = 64, COLUMNS = 6, FLAG_CONCURRENCY = 0, FLAG_RATE = 1 };
+enum {
+    PATH_MAX_BYTES   = 1'024,
+    CELL_MAX         = 128,
+    COLUMNS          = 6,
+    FLAG_CONCURRENCY = 0,
+    FLAG_RATE        = 1,
+    FLAG_TOKENS      = 2
+};
 
 static void add_limit(struct table *table, json one)
 {
@@ -37,9 +44,13 @@ static bool put_body(const struct cli *cli, struct buf *body)
     const char *rate        = cli->values[FLAG_RATE];
     struct json_writer w    = json_writer_init(body);
     size_t count            = 0;
-    bool takes_off = (concurrency && limit_is_none(concurrency)) || (rate && limit_is_none(rate));
+    const char *tokens      = cli->values[FLAG_TOKENS];
+    bool takes_off = (concurrency && limit_is_none(concurrency)) || (rate && limit_is_none(rate)) ||
+                     (tokens && limit_is_none(tokens));
     json_begin_object(&w);
     bool is_put = limit_put(concurrency, rate, &w, &count);
+    if (tokens) is_put &= put_count_per("tokens", tokens, &w);
+    if (tokens) count++;
     json_end_object(&w);
     return is_put && !takes_off && count > 0;
 }
@@ -53,7 +64,7 @@ enum cli_exit command_limits(struct cli *cli)
     bool is_fine                      = action.len == 0 || is_set || str_is(action, "drop");
     if (!is_fine || (is_set && !put_body(cli, &body))) {
         (void)fprintf(stderr, "tutti: limits [TARGET [drop]], or limits TARGET set "
-                              "[--concurrency N] [--rate COUNT/TIME]\n");
+                              "[--concurrency N] [--rate COUNT/TIME] [--tokens COUNT/TIME]\n");
         return CLI_USAGE;
     }
     (void)buf_put_text(&path, "/v1/limits");

@@ -121,6 +121,7 @@ static const struct cli_flag queue_flags[] = {
 static const struct cli_flag limits_flags[] = {
     {"--concurrency", 0, "N", "set: at most N calls under way at once"},
     {"--rate", 0, "COUNT/TIME", "set: at most so many starts in a time: 100/1m"},
+    {"--tokens", 0, "COUNT/TIME", "set: at most so many tokens in a time, of models: 90000/1m"},
     {},
 };
 static const struct cli_flag file_flags[] = {
@@ -434,9 +435,9 @@ const struct cli_command cli_commands[] = {
      "held and burn no attempt. `open` shuts it by hand until `reset`.", 0, 2, NULL,
      command_breakers},
     {"limits", "[TARGET [set|drop]]", "how many calls of whom are under way, and may be",
-     "TARGET is tool:HOST:PORT, llm:PROVIDER or worker:FUNCTION. Jobs above the limit wait in\n"
-     "their queue and burn no attempt. Limits of keys are listed while jobs use them.", 0, 2,
-     limits_flags, command_limits},
+     "TARGET is tool:HOST:PORT, llm:PROVIDER, llm:PROVIDER/MODEL or worker:FUNCTION. Jobs above\n"
+     "the limit wait in their queue and burn no attempt. Limits of keys are listed while jobs\n"
+     "use them.", 0, 2, limits_flags, command_limits},
     {"provider", "[NAME [test | key set | key remove]]",
      "upstreams of models, whether they can be called, and their keys",
      "`test` has each key of NAME ask for the list of models, which costs nothing, and says what\n"

@@ -21,9 +21,14 @@ static bool number_read(const char *text, char end, int64_t *ret_number)
 
 bool put_rate(const char *text, struct json_writer *w)
 {
+    return put_count_per("rate", text, w);
+}
+
+bool put_count_per(const char *member, const char *text, struct json_writer *w)
+{
     int64_t count = 0;
     if (!limit_is_none(text) && !number_read(text, '/', &count)) return false;
-    json_member(w, "rate");
+    json_member(w, member);
     if (limit_is_none(text)) {
         json_write_value(w, json_null());
         return true;
@@ -51,17 +56,24 @@ bool limit_put(const char *concurrency, const char *rate, struct json_writer *w,
     return true;
 }
 
+/* Behind what stands there from `begin` on; nothing, if there is no such rate. */
+static void add_count_per(json rate, const char *of, size_t begin, struct buf *out)
+{
+    int64_t number = 0;
+    str per        = member(rate, "per", "");
+    if (!json_to_int(json_get_text(rate, "count"), &number)) return;
+    (void)buf_printf(out, "%s%" PRId64 "%s/" STR_FMT, out->len > begin ? ", " : "", number, of,
+                     STR_ARG(per));
+}
+
 void limit_text_put(json limit, struct buf *out)
 {
     json concurrency = json_get_text(limit, "concurrency");
-    json rate        = json_get_text(limit, "rate");
+    size_t begin     = out->len;
     int64_t number   = 0;
-    bool is_first    = true;
     if (json_to_int(concurrency, &number)) {
         (void)buf_printf(out, "%" PRId64 " at once", number);
-        is_first = false;
     }
-    if (!json_to_int(json_get_text(rate, "count"), &number)) return;
-    str per = member(rate, "per", "");
-    (void)buf_printf(out, "%s%" PRId64 "/" STR_FMT, is_first ? "" : ", ", number, STR_ARG(per));
+    add_count_per(json_get_text(limit, "rate"), "", begin, out);
+    add_count_per(json_get_text(limit, "tokens"), " tokens", begin, out);
 }

@@ -76,7 +76,7 @@ static status serve(const struct config *config, const struct options *options,
                     struct error *reterr)
 {
     struct catalog *catalog  = NULL;
-    struct config_stamp read = config_stamp_of(config);
+    struct config_stamp read = config_stamp_read(config);
     TRY(http_init(reterr));
     TRY(process_block_signals(reterr));
     (void)rpc_threads_rest();

@@ -213,9 +213,11 @@ static const struct config_option options_table[] = {
     {.path   = "limits.targets",
      .kind   = CONFIG_TREE,
      .offset = offsetof(struct options, targets),
-     .doc    = "Settings by target (`tool:HOST:PORT`, `llm:PROVIDER`, `worker:FUNCTION`): "
-               "{breaker: {failures, window, open, successes}, concurrency, rate: {count, "
-               "per}}. Functions of workers have a breaker and a limit only if they stand here."},
+     .doc    = "Settings by target (`tool:HOST:PORT`, `llm:PROVIDER`, `llm:PROVIDER/MODEL`, "
+               "`worker:FUNCTION`): {breaker: {failures, window, open, successes}, concurrency, "
+               "rate: {count, per}, tokens: {count, per}}. A model has no breaker of its own, and "
+               "only models and their providers have tokens. Functions of workers have a breaker "
+               "and a limit only if they stand here."},
     {.path     = "approvals.four_eyes",
      .kind     = CONFIG_BOOL,
      .offset   = offsetof(struct options, four_eyes),

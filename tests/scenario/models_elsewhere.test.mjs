@@ -21,16 +21,27 @@ const gemini = await Upstream.start(({ body: text }) => {
   return { body: { candidates: [{ content: { role: 'model', parts }, finishReason: 'STOP', index: 0 }], usageMetadata: { promptTokenCount: 3, candidatesTokenCount: 2 } } };
 });
 const whole = await Upstream.start(() => ({ body: { id: 'x', object: 'chat.completion', created: 1, model: 'm', choices: [{ index: 0, message: { role: 'assistant', content: 'whole' }, finish_reason: 'stop' }] } }));
-after(() => Promise.all([model.stop(), gemini.stop(), whole.stop()]));
+// Takes as much as it may: 400 tokens of 1,000 in a day.
+const OF_A_DAY = 1_000;
+const OF_A_CALL = 400;
+const greedy = await Upstream.start(() => ({
+  body: {
+    id: 'x', object: 'chat.completion', created: 1, model: 'm', choices: [{ index: 0, message: { role: 'assistant', content: 'much' }, finish_reason: 'stop' }],
+    usage: { prompt_tokens: 1, completion_tokens: OF_A_CALL - 1, total_tokens: OF_A_CALL },
+  },
+}));
+after(() => Promise.all([model.stop(), gemini.stop(), whole.stop(), greedy.stop()]));
 
 const base = model.config({ lease: '2s', peer_wait: '60s' }).llm;
 const config = {
+  limits: { targets: { 'llm:greedy/m': { tokens: { count: OF_A_DAY, per: '24h' } }, 'llm:greedy/known': { rate: { count: 1, per: '24h' } } } },
   llm: {
     ...base,
     providers: {
       ...base.providers,
       gemini: { type: 'gemini', base_url: `${gemini.url}/v1beta`, price: 'free' },
       narrow: { type: 'openai-compatible', base_url: `${model.url}/v1`, price: 'free', keys: [{ secret: 'vendor', parallel: 1 }] },
+      greedy: { type: 'openai-compatible', base_url: `${greedy.url}/v1`, price: 'free' },
       metered: { type: 'openai-compatible', base_url: `${whole.url}/v1`, price: 'free', keys: [{ secret: 'vendor', requests_per_minute: 2 }] },
     },
     routes: { ...base.routes, gemini: { targets: [{ model: 'gemini/gemini-3-pro' }], retry: { attempts: 1 } } },
@@ -151,6 +162,27 @@ async function limitsOfKeys(suite, other) {
   assert.ok(granted >= 2 && granted <= most && whole.requests.length === granted, `${statuses} of ${most}`);
 }
 
+// So do those of models, in tokens, and over the death of the scheduler: two calls of a day, whoever asks.
+async function limitsOfModels(suite, other) {
+  const chat = (api, name = 'm') => api.call('POST', '/v1/chat/completions', { model: `greedy/${name}`, max_tokens: OF_A_CALL - 1, messages: [{ role: 'user', content: 'hi' }] });
+  const refuses = (api, name) => async () => {
+    const got = await chat(api, name);
+    return got.status === 429 && Number(got.headers.get('retry-after')) > 3_600;
+  };
+  for (const api of [suite.api, other.api]) await suite.until('it knows the limits', refuses(api, 'known'));
+  const asked = () => greedy.requests.filter(({ body }) => JSON.parse(body).model === 'm').length;
+  const all = await Promise.all([suite.api, other.api, suite.api, other.api, suite.api, other.api].map((api) => chat(api)));
+  assert.ok(all.every(({ status }) => [200, 429].includes(status)), all.map(({ status }) => status).join());
+  for (const api of [suite.api, other.api]) await suite.until('it is spent', refuses(api));
+  assert.equal(asked(), 2);
+  const used = async () => (await suite.api.ok('GET', '/v1/limits/llm:greedy%2Fm')).tokens_used;
+  await suite.until('what was not used is back', async () => Math.abs((await used()) - 2 * OF_A_CALL) <= 2);
+  await suite.killScheduler();
+  for (const api of [suite.api, other.api]) await suite.until('it is spent still', refuses(api));
+  assert.equal(asked(), 2);
+  assert.ok(Math.abs((await used()) - 2 * OF_A_CALL) <= 2);
+}
+
 // The answer comes while the scheduler is away; the proxy dies with it, and the other one, which is back, gets the job.
 async function jobOfTheDead(suite, other) {
   await suite.apply(ASKS);
@@ -177,6 +209,7 @@ scenario('what one llm-proxy has bought another one does not buy', { needs: ['sc
   const other = await startTwo(suite);
   try {
     await limitsOfKeys(suite, other);
+    await limitsOfModels(suite, other);
     model.asked = [];
     await answersOfClients(suite, other);
     await answerOfTheDead(suite, other);

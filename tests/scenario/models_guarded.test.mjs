@@ -126,6 +126,28 @@ scenario('so many calls are under way, and start in a time', { needs: NEEDS, con
   assert.equal(flaky.requests.length, spent);
 });
 
+scenario('a model has limits of its own, for jobs, too', { needs: NEEDS, config, checkNeeds: false }, async (suite) => {
+  await suite.apply(ASKS.replace('name: asks', 'name: steadily').replace('model: one', 'model: steady/m'));
+  const limit = (body) => suite.api.ok('PUT', '/v1/limits/llm:steady%2Fm', body);
+  assert.equal((await suite.api.call('PUT', '/v1/limits/tool:a.test', { tokens: { count: 1, per: '1h' } })).status, 422);
+  const set = await limit({ rate: { count: 1, per: '1h' }, tokens: { count: 90000, per: '1m' } });
+  assert.deepEqual([set.name, set.rate, set.tokens, set.source], ['llm:steady/m', { count: 1, per: '1h' }, { count: 90000, per: '1m' }, 'api']);
+  const refused = await suite.until('the proxy knows', async () => {
+    const got = await chat(suite, 'steady/m');
+    return got.status === 429 && Number(got.headers.get('retry-after')) > 60 && got;
+  });
+  assert.equal(refused.body.error.code, 'rate_limited');
+  assert.match(refused.body.error.message, /llm:steady\/m/);
+  assert.equal((await chat(suite, 'steady/n')).status, 200, 'another one of its models');
+  const asked = steady.requests.length;
+  const run = await suite.startRun('steadily');
+  await suite.until('it was handed back', async () => (await suite.api.ok('GET', '/v1/queues/llm')).delayed === 1);
+  assert.equal(steady.requests.length, asked);
+  await suite.api.ok('DELETE', '/v1/limits/llm:steady%2Fm');
+  await suite.until('it may be called', async () => (await chat(suite, 'steady/m')).status === 200);
+  await suite.api.ok('POST', `/v1/runs/${run.id}:cancel`, {}).catch(() => {});
+});
+
 scenario('a hundred calls are at one provider at a time', { needs: NEEDS, config, checkNeeds: false }, async (suite) => {
   const answers = await Promise.all(Array.from({ length: CROWD }, () => chat(suite, 'patient/m')));
   assert.deepEqual(answers.map((one) => one.status), answers.map(() => 200));

@@ -405,10 +405,14 @@ void view_worker(struct json_writer *w, const Pb__WorkerStatus *worker)
 
 void view_rate(struct json_writer *w, uint32_t count, int64_t period_us)
 {
+    if (count > 0) view_count_per(w, "rate", count, period_us);
+}
+
+void view_count_per(struct json_writer *w, const char *member, uint32_t count, int64_t period_us)
+{
     char per[TIME_TEXT_SIZE];
-    if (count == 0) return;
     duration_format(period_us, per);
-    json_member(w, "rate");
+    json_member(w, member);
     json_begin_object(w);
     json_put_int(w, "count", count);
     json_put_text(w, "per", str_from(per));

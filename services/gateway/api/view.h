@@ -32,6 +32,8 @@ void view_dead_letter_group(struct json_writer *w, const Pb__DeadLetterGroup *gr
 void view_worker(struct json_writer *w, const Pb__WorkerStatus *worker);
 /** The member `rate` of a limit, if it has one; and back: false: `per` is no duration. */
 void view_rate(struct json_writer *w, uint32_t count, int64_t period_us);
+/** The same under another name: so many in a time. */
+void view_count_per(struct json_writer *w, const char *member, uint32_t count, int64_t period_us);
 bool view_rate_read(json rate, uint32_t *ret_count, int64_t *ret_period_us);
 
 /** The members of a queue that operators set; the object is open. */

@@ -20,6 +20,10 @@ static void put_limit(struct json_writer *w, const Pb__LimitView *limit)
     json_put_text(w, "name", str_from(limit->name));
     if (rule && rule->concurrency > 0) json_put_int(w, "concurrency", rule->concurrency);
     if (rule) view_rate(w, rule->rate_count, rule->rate_period_us);
+    if (rule && rule->token_count > 0) {
+        view_count_per(w, "tokens", rule->token_count, rule->token_period_us);
+        json_put_int(w, "tokens_used", (int64_t)limit->tokens_used);
+    }
     json_put_text(w, "source", str_from(limit->source));
     json_put_int(w, "running", (int64_t)limit->used);
     json_put_int(w, "waiting", (int64_t)limit->waiting);
@@ -80,6 +84,7 @@ void limits_set(struct api_call *call)
     Pb__LimitRule rule   = PB__LIMIT_RULE__INIT;
     int64_t number       = 0;
     json rate            = json_get_text(call->body, "rate");
+    json tokens          = json_get_text(call->body, "tokens");
     message.name         = api_text(call, call->params[0]);
     message.rule         = &rule;
     message.by           = call->identity.name;
@@ -88,6 +93,10 @@ void limits_set(struct api_call *call)
     }
     if (!view_rate_read(rate, &rule.rate_count, &rule.rate_period_us)) {
         api_fail_with(call, "invalid_request", (str){}, "rate.per: a duration such as `1m`");
+        return;
+    }
+    if (!view_rate_read(tokens, &rule.token_count, &rule.token_period_us)) {
+        api_fail_with(call, "invalid_request", (str){}, "tokens.per: a duration such as `1m`");
         return;
     }
     ask(call, "Set", &message, on_set);

@@ -154,6 +154,7 @@ static void note_target(const struct llm_call *call, const struct llm_error *err
 
 static void release_try(struct llm_call *call)
 {
+    call_leave_quotas(call);
     call_leave_key(call);
     exchange_free(TAKE(call->exchange));
     simulated_stream_free(TAKE(call->simulation));
@@ -375,6 +376,7 @@ void call_after_try(struct llm_call *call)
         after_failure(call);
         return;
     }
+    call_note_ratio(call);
     leave(call, GUARD_SUCCEEDED);
     release_try(call);
     call_end_with(call, NULL);

@@ -11,6 +11,9 @@
 #include "llm-proxy/providers/simulated.h"
 #include "llm-proxy/vault/scribe.h"
 
+/* What a try is held to, in this order. */
+enum call_quota { CALL_QUOTA_PROVIDER, CALL_QUOTA_MODEL, CALL_QUOTAS };
+
 enum { CALL_TARGET_SIZE = PROVIDER_NAME_MAX + sizeof "llm:" };
 
 struct pipeline {
@@ -65,7 +68,10 @@ struct llm_call {
     str namespace;
     struct peers_recall *recall; /* what others keep of the conversation is on its way */
     struct call_spent spent;
-    struct guard_pass pass; /* of the try */
+    struct guard_pass pass; /* of the try; as the next three */
+    struct quota_pass quotas[CALL_QUOTAS];
+    enum call_quota quota_count; /* that have let it pass */
+    void (*quota_decided)(struct llm_call *call, bool may_go);
     bool is_job;
     char let_pass[CALL_TARGET_SIZE]; /* the target of its job; "": none */
     int64_t back_ms;         /* when the first target that rests may be asked; 0: none does */
@@ -137,6 +143,20 @@ void call_shut_key(struct llm_call *call);
  * key nothing happens. */
 const struct provider_key *call_enter_key(struct llm_call *call);
 void call_leave_key(struct llm_call *call);
+
+/* What was asked and said by the try, also by what was cut; of a refusal only what it says itself.
+ */
+int64_t call_tokens_of_try(const struct llm_call *call);
+
+/* Whether the limits of its provider and its model let it pass that have not yet: `decided` comes
+ * for one of them after QUOTA_WAIT. Why one did not: `text` is its. */
+enum quota_answer call_ask_quotas(struct llm_call *call,
+                                  void (*decided)(struct llm_call *call, bool may_go));
+struct llm_error call_quota_refusal(const struct llm_call *call, char *text, size_t size);
+void call_leave_quotas(struct llm_call *call);
+
+/* How many tokens its question was is known now. */
+void call_note_ratio(const struct llm_call *call);
 
 /** The name of the key of the try; NULL: it has none. */
 const char *call_key_name(const struct llm_call *call);

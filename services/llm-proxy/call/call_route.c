@@ -133,8 +133,7 @@ const struct provider_key *call_enter_key(struct llm_call *call)
     return key;
 }
 
-/* What was asked and said, also by what was cut; of a refusal only what it says itself. */
-static int64_t tokens_of_try(const struct llm_call *call)
+int64_t call_tokens_of_try(const struct llm_call *call)
 {
     bool has_used =
         call->is_committed || call->answer.usage.input_tokens >= 0 || !call->answer.is_failed;
@@ -148,7 +147,7 @@ static int64_t tokens_of_try(const struct llm_call *call)
 
 void call_leave_key(struct llm_call *call)
 {
-    int64_t tokens = call->key ? tokens_of_try(call) : 0;
+    int64_t tokens = call->key ? call_tokens_of_try(call) : 0;
     guard_leave_key(&call->key_pass, tokens);
     call->asked_key = NULL;
     if (!call->key) return;

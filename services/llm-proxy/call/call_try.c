@@ -95,8 +95,8 @@ static void send_http(struct llm_call *call, const struct provider_key *key)
         refuse_losses(call);
         return;
     }
-    bool is_stream     = call->request->is_stream;
-    http.is_stream     = is_stream;
+    bool is_stream = call->request->is_stream;
+    http.is_stream = is_stream;
     /* What is inflated comes in lumps; and within a cluster packing costs more than bytes do. */
     http.is_compressed = !is_stream && !target->provider->plain_host;
     http.timeouts      = call->route->timeouts;
@@ -277,11 +277,40 @@ static void refuse_try(struct llm_call *call, enum guard_verdict verdict)
     call_after_try(call);
 }
 
+static void pass_quotas(struct llm_call *call);
+
+static void refuse_quota(struct llm_call *call)
+{
+    char text[QUOTA_TARGET_SIZE + 64];
+    const struct llm_event event = {.kind  = LLM_ERROR,
+                                    .error = call_quota_refusal(call, text, sizeof text)};
+    answer_take(&event, &call->answer);
+    call_after_try(call);
+}
+
+static void on_quota(struct llm_call *call, bool may_go)
+{
+    if (may_go) {
+        pass_quotas(call);
+    } else {
+        refuse_quota(call);
+    }
+}
+
+static void pass_quotas(struct llm_call *call)
+{
+    switch (call_ask_quotas(call, on_quota)) {
+    case QUOTA_GO: try_now(call); break;
+    case QUOTA_SHUT: refuse_quota(call); break;
+    case QUOTA_WAIT: break;
+    }
+}
+
 static void on_decided(enum guard_verdict verdict, void *context)
 {
     struct llm_call *call = context;
     if (verdict == GUARD_GO) {
-        try_now(call);
+        pass_quotas(call);
     } else {
         refuse_try(call, verdict);
     }

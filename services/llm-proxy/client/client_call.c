@@ -238,6 +238,8 @@ static int prepare(struct client_call *client, const Pb__LlmOpen *open, struct e
 {
     struct purse *purse       = &client->purse;
     Pb__ReserveBudgets *asked = &purse->asked;
+    client->estimate.input    = llm_question_tokens(client->calls->guard, client->route,
+                                                    client->request, client->estimate.input);
     llm_charge_fill(open, &client->estimate, asked);
     if (!llm_charge_labels(open, client->arena, asked)) {
         (void)fail(reterr, STATUS_INVALID_ARGUMENT,

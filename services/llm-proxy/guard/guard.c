@@ -278,6 +278,7 @@ static void on_limits(void *context, void *, const struct rpc_answer *answer)
     struct guard *guard       = context;
     const Pb__LimitList *list = answer->message;
     if (!list) return;
+    quotas_learn(guard->quotas, list);
     for (size_t i = 0; i < guard->count; i++) guard->providers[i].is_limited = false;
     for (size_t i = 0; i < list->n_limits; i++) {
         struct guarded *provider = find(guard, list->limits[i]->name);
@@ -333,6 +334,7 @@ static void on_tick(void *context)
 {
     struct guard *guard = context;
     for (size_t i = 0; i < guard->count; i++) look_after(guard, &guard->providers[i]);
+    quotas_tick(guard->quotas);
     refresh_breakers(guard);
     refresh_limits(guard);
     guard_funds_refresh(guard);
@@ -353,6 +355,8 @@ struct guard *guard_new(struct loop *loop, const struct catalog *catalog)
                .loop = loop, .context = guard, .timeout_ms = 5 * (int64_t)GUARD_REFRESH_MS};
     guard->tollgates = tollgates_new(&(struct tollgates_options){
         .loop = loop, .tick_ms = GUARD_REFRESH_MS, .crowded_ms = KEY_ROOM_CROWDED_MS});
+    guard->quotas    = quotas_new(&guard->questions, guard->name);
+    guard->ratios    = token_ratios_new();
     bool is_known    = guard_learn(guard, catalog);
     ASSERT(is_known); /* CATALOG_PROVIDERS_MAX is less */
     return guard;
@@ -403,6 +407,8 @@ void guard_freep(struct guard **guard)
 {
     if (*guard) guard_funds_done(*guard);
     if (*guard) tollgates_freep(&(*guard)->tollgates);
+    if (*guard) quotas_freep(&(*guard)->quotas);
+    if (*guard) token_ratios_freep(&(*guard)->ratios);
     free(*guard);
     *guard = NULL;
 }
@@ -445,8 +451,23 @@ int64_t guard_retry_ms(const struct guard *guard, size_t index)
     if (!is_closed && provider->until_us > until_us) until_us = provider->until_us;
     if (is_closed && provider->opens_us > until_us) until_us = provider->opens_us;
     if (guard->is_away) until_us = breaker_until_us(&provider->alone);
-    int64_t left_ms = (until_us - clock_unix_us()) / 1000;
+    return guard_left_ms(until_us);
+}
+
+int64_t guard_left_ms(int64_t opens_us)
+{
+    int64_t left_ms = (opens_us - clock_unix_us()) / 1000;
     return left_ms > RETRY_MS ? left_ms : RETRY_MS;
+}
+
+struct quotas *guard_quotas(const struct guard *guard)
+{
+    return guard->quotas;
+}
+
+struct token_ratios *guard_ratios(const struct guard *guard)
+{
+    return guard->ratios;
 }
 
 void guard_leave(struct guard *guard, struct guard_pass *pass, enum guard_end end)

@@ -8,6 +8,8 @@
  * for at once; one whose call is over serves the next call of the same second, unless starts are
  * counted. A half-open breaker is asked for a probe.
  *
+ * What calls may take of tokens, and of one model, is leased for each call (quota.h).
+ *
  * Limits that a provider's key has of its own are the scheduler's as well, under a name that all
  * llm-proxies have for it, so they hold over all of them (worker/tollgate.h). While the scheduler
  * cannot be reached each llm-proxy keeps them alone (key_room.h).
@@ -27,6 +29,8 @@
 
 #include "budget.pb-c.h"
 #include "llm-proxy/catalog/catalog.h"
+#include "llm-proxy/guard/quota.h"
+#include "llm-proxy/guard/token_ratio.h"
 #include "llm-proxy/money/usage_journal.h"
 #include "loop/loop.h"
 #include "rpc/rpc_client.h"
@@ -87,6 +91,15 @@ int64_t guard_retry_ms(const struct guard *guard, size_t provider);
 /** The call is over, or does not wait any more. */
 enum guard_end { GUARD_RETURNED, GUARD_SUCCEEDED, GUARD_FAILED };
 void guard_leave(struct guard *guard, struct guard_pass *pass, enum guard_end end);
+
+/** How long it is until a moment, in microseconds since 1970, that was said with a refusal; at
+ * least a second. */
+int64_t guard_left_ms(int64_t opens_us);
+
+/** What calls may take of tokens, and of models; and how many tokens their questions are. Both are
+ * the guard's. */
+struct quotas *guard_quotas(const struct guard *guard);
+struct token_ratios *guard_ratios(const struct guard *guard);
 
 /** What one call holds of a key. Zeroed: nothing. */
 struct guard_key_pass {

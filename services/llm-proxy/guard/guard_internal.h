@@ -41,7 +41,9 @@ struct guard {
     struct loop_timer tick;
     struct questions questions;  /* without a scheduler: not started */
     struct tollgates *tollgates; /* owned: of keys with limits */
-    bool is_away;                /* the scheduler cannot be reached */
+    struct quotas *quotas;       /* owned; as the next */
+    struct token_ratios *ratios;
+    bool is_away; /* the scheduler cannot be reached */
 
     /* Of budgets. */
     bool may_have_budgets; /* until the scheduler says that there are none */

@@ -10,6 +10,7 @@ enum {
     DAY_MS      = 86'400'000,
     SECOND_MS   = 1'000,
     LIMIT_MAX   = 1'000'000, /* as of queues */
+    TOKENS_MAX  = 1'000'000'000,
 };
 
 const struct breaker_rules breaker_rules_default = {
@@ -55,14 +56,15 @@ static bool member_from(str name, json value, struct breaker_settings *settings,
 /* --- limits ------------------------------------------------------------------------------------
  */
 
-static bool rate_from(json value, struct target_limit *limit)
+/* So many in a time. */
+static bool rate_from(json value, uint32_t max, uint32_t *ret_count, int64_t *ret_period_us)
 {
     int64_t span_ms = 0;
     bool is_fine    = json_is(value, JSON_OBJECT) && json_count(value) == 2 &&
-                   count_from(json_get_text(value, "count"), LIMIT_MAX, &limit->rate_count) &&
+                   count_from(json_get_text(value, "count"), max, ret_count) &&
                    config_duration_from(json_get_text(value, "per"), &span_ms) &&
                    span_ms >= SECOND_MS && span_ms <= DAY_MS;
-    limit->rate_period_us = span_ms * 1000;
+    *ret_period_us = span_ms * 1000;
     return is_fine;
 }
 
@@ -71,7 +73,12 @@ static bool limit_from(str name, json value, struct target_limit *limit, bool *r
 {
     *ret_known = true;
     if (str_is(name, "concurrency")) return count_from(value, LIMIT_MAX, &limit->concurrency);
-    if (str_is(name, "rate")) return rate_from(value, limit);
+    if (str_is(name, "rate")) {
+        return rate_from(value, LIMIT_MAX, &limit->rate_count, &limit->rate_period_us);
+    }
+    if (str_is(name, "tokens")) {
+        return rate_from(value, TOKENS_MAX, &limit->token_count, &limit->token_period_us);
+    }
     *ret_known = false;
     return false;
 }
@@ -85,7 +92,7 @@ bool breaker_rules_limit(const struct breaker_rules *rules, str target,
         bool is_known = false;
         (void)limit_from(json_key_at(own, i), json_value_at(own, i), ret_limit, &is_known);
     }
-    return ret_limit->concurrency > 0 || ret_limit->rate_count > 0;
+    return ret_limit->concurrency > 0 || ret_limit->rate_count > 0 || ret_limit->token_count > 0;
 }
 
 /* --- findings ----------------------------------------------------------------------------------
@@ -120,7 +127,8 @@ static void check_target(const struct checked *checked, str name, json target)
     size_t length = checked->pointer->len;
     if (!target_name_is_valid(name)) {
         config_found(checked->config, checked->list, buf_str(checked->pointer),
-                     "`tool:HOST:PORT`, `tool:CONNECTION`, `llm:PROVIDER` or `worker:FUNCTION`",
+                     "`tool:HOST:PORT`, `tool:CONNECTION`, `llm:PROVIDER`, `llm:PROVIDER/MODEL` or "
+                     "`worker:FUNCTION`",
                      "this names no target");
         return;
     }
@@ -131,17 +139,21 @@ static void check_target(const struct checked *checked, str name, json target)
                        json_is(json_value_at(target, i), JSON_OBJECT);
         bool is_set =
             limit_from(json_key_at(target, i), json_value_at(target, i), &limit, &is_limit);
-        if (is_set) continue;
+        bool is_of_tokens = is_set && limit.token_count > 0;
+        if (is_set && (!is_of_tokens || str_starts_with(name, str_from("llm:")))) continue;
         (void)json_pointer_add(checked->pointer, json_key_at(target, i));
         if (is_fine) {
             check_breaker(checked, json_value_at(target, i));
         } else if (is_limit) {
             config_found(checked->config, checked->list, buf_str(checked->pointer),
-                         "`concurrency: 4`, `rate: {count: 100, per: 1m}`; per from 1s to 24h",
-                         "this is no limit");
+                         is_of_tokens ? "`llm:PROVIDER` and `llm:PROVIDER/MODEL` have"
+                                      : "`concurrency: 4`, `rate: {count: 100, per: 1m}`, "
+                                        "`tokens: {count: 90000, per: 1m}`; per from 1s to 24h",
+                         is_of_tokens ? "this target has no limit of tokens" : "this is no limit");
         } else {
             config_found(checked->config, checked->list, buf_str(checked->pointer),
-                         "`breaker: {failures, window, open, successes}`, `concurrency`, `rate`",
+                         "`breaker: {failures, window, open, successes}`, `concurrency`, `rate`, "
+                         "`tokens`",
                          "a target has no such setting");
         }
         checked->pointer->len = length;

@@ -2,6 +2,7 @@
 #include "scheduler/breaker/breaker_rules.h"
 #include "scheduler/breaker/target_name.h"
 #include "scheduler/engine/limits/limit_board.h"
+#include "scheduler/engine/limits/token_limit.h"
 #include "scheduler/services/call.h"
 #include "scheduler/services/services.h"
 
@@ -35,15 +36,80 @@ static status add_waiting(struct rpc_call *call, Pb__LimitView *view, struct err
     return STATUS_OK;
 }
 
-static bool has(const Pb__LimitList *list, const char *name)
+static Pb__LimitView *find(const Pb__LimitList *list, str name)
 {
     for (size_t i = 0; i < list->n_limits; i++) {
-        if (strcmp(list->limits[i]->name, name) == 0) return true;
+        if (str_is(name, list->limits[i]->name)) return list->limits[i];
     }
-    return false;
+    return NULL;
 }
 
-/* Those of the configuration that nobody uses now. */
+/* A target that has a limit of tokens only. */
+static Pb__LimitView *target_view(struct rpc_call *call, const Pb__LimitView *tokens, str target)
+{
+    Pb__LimitView *view = arena_alloc(call->arena, sizeof *view);
+    Pb__LimitRule *rule = arena_alloc(call->arena, sizeof *rule);
+    char *name          = text_in(call->arena, target);
+    if (!view || !rule || !name) return NULL;
+    *view        = (Pb__LimitView)PB__LIMIT_VIEW__INIT;
+    *rule        = (Pb__LimitRule)PB__LIMIT_RULE__INIT;
+    view->name   = name;
+    view->rule   = rule;
+    view->source = tokens->source;
+    return view;
+}
+
+/* Limits of tokens are shown as part of those of their targets. */
+static status fold_tokens(struct rpc_call *call, Pb__LimitList *list, struct error *reterr)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < list->n_limits; i++) {
+        Pb__LimitView *view = list->limits[i];
+        str target          = token_limit_target(str_from(view->name));
+        Pb__LimitView *of   = target.len > 0 ? find(list, target) : NULL;
+        bool is_new         = target.len > 0 && !of;
+        if (is_new) of = target_view(call, view, target);
+        if (target.len > 0 && !of) return no_memory(reterr);
+        if (of) token_limit_fold(view, of);
+        if (target.len == 0 || is_new) list->limits[kept++] = is_new ? of : view;
+    }
+    list->n_limits = kept;
+    return STATUS_OK;
+}
+
+/* What the board has of one target, or of all. */
+static status list_shown(struct rpc_call *call, const struct shard *shard, str name,
+                         Pb__LimitList *ret_list, struct error *reterr)
+{
+    char tokens_name[TOKEN_LIMIT_NAME_SIZE];
+    Pb__LimitList tokens = PB__LIMIT_LIST__INIT;
+    TRY(limit_board_list(board_limits(shard->board), name, call->arena, ret_list, reterr));
+    if (name.len > 0 && token_limit_name(name, tokens_name)) {
+        TRY(limit_board_list(board_limits(shard->board), str_from(tokens_name), call->arena,
+                             &tokens, reterr));
+    }
+    if (tokens.n_limits > 0) {
+        Pb__LimitView **both = arena_alloc(call->arena, 2 * sizeof *both);
+        if (!both) return no_memory(reterr);
+        size_t count = ret_list->n_limits; /* of that name: at most one */
+        if (count > 0) both[0] = ret_list->limits[0];
+        both[count]        = tokens.limits[0];
+        ret_list->limits   = both;
+        ret_list->n_limits = count + 1;
+    }
+    return fold_tokens(call, ret_list, reterr);
+}
+
+static void fill_rule(const struct target_limit *limit, Pb__LimitRule *rule)
+{
+    rule->concurrency     = limit->concurrency;
+    rule->rate_count      = limit->rate_count;
+    rule->rate_period_us  = limit->rate_period_us;
+    rule->token_count     = limit->token_count;
+    rule->token_period_us = limit->token_period_us;
+}
+
+/* Those of the configuration that nobody uses now, and what nobody uses of the others. */
 static status add_configured(struct rpc_call *call, Pb__LimitList *list, str name,
                              struct error *reterr)
 {
@@ -62,12 +128,14 @@ static status add_configured(struct rpc_call *call, Pb__LimitList *list, str nam
         Pb__LimitRule *rule = arena_alloc(call->arena, sizeof *rule);
         char *copy          = text_in(call->arena, target);
         if (!view || !rule || !copy) return no_memory(reterr);
-        if (has(list, copy)) continue;
-        *view                          = (Pb__LimitView)PB__LIMIT_VIEW__INIT;
-        *rule                          = (Pb__LimitRule)PB__LIMIT_RULE__INIT;
-        rule->concurrency              = limit.concurrency;
-        rule->rate_count               = limit.rate_count;
-        rule->rate_period_us           = limit.rate_period_us;
+        Pb__LimitView *shown = find(list, target);
+        if (shown) {
+            if (strcmp(shown->source, "configuration") == 0) fill_rule(&limit, shown->rule);
+            continue;
+        }
+        *view = (Pb__LimitView)PB__LIMIT_VIEW__INIT;
+        *rule = (Pb__LimitRule)PB__LIMIT_RULE__INIT;
+        fill_rule(&limit, rule);
         view->name                     = copy;
         view->rule                     = rule;
         view->source                   = "configuration";
@@ -98,7 +166,7 @@ static status list(struct rpc_call *call, struct error *reterr)
     const struct shard *shard     = scheduler_shard(call->context, 0);
     str name                      = str_from(request->name);
     if (!shard) return call_moved(call, 0);
-    TRY(limit_board_list(board_limits(shard->board), name, call->arena, answer, reterr));
+    TRY(list_shown(call, shard, name, answer, reterr));
     TRY(add_configured(call, answer, name, reterr));
     keep_prefix(answer, str_from(request->prefix));
     for (size_t i = 0; i < answer->n_limits; i++) {
@@ -139,8 +207,8 @@ static status set(struct rpc_call *call, struct error *reterr)
     if (!target_name_is_valid(name)) {
         return fail_code(reterr, STATUS_INVALID_ARGUMENT, "input_invalid",
                          "a target is `tool:HOST:PORT` (the host in small letters), "
-                         "`tool:CONNECTION`, `llm:PROVIDER` or `worker:FUNCTION`, at most %d "
-                         "bytes",
+                         "`tool:CONNECTION`, `llm:PROVIDER`, `llm:PROVIDER/MODEL` or "
+                         "`worker:FUNCTION`, at most %d bytes",
                          TARGET_NAME_MAX);
     }
     if (!breaker_rules_allow(scheduler_breaker_rules(call->context), name)) {
@@ -148,6 +216,7 @@ static status set(struct rpc_call *call, struct error *reterr)
                          "%s has no limit: name it in `limits.targets`", request->name);
     }
     TRY(queue_limits_check(&limits, 1, reterr));
+    TRY(token_limit_check(name, rule, reterr));
     return post(call, COMMAND_SET_LIMIT, reterr);
 }
 
@@ -176,6 +245,10 @@ static bool is_rule_sound(const Pb__LimitRule *rule)
 static bool is_sound(const Pb__LimitWant *want)
 {
     str name = str_from(want->name);
+    if (!want->rule && token_limit_target(name).len > 0) {
+        return want->want <= TOKEN_LIMIT_MAX && want->least <= want->want &&
+               want->unused <= TOKEN_LIMIT_MAX && want->spent <= TOKEN_LIMIT_MAX;
+    }
     if (!want->rule) return target_name_is_valid(name);
     return is_brought(name) && want->want <= PERMITS_MAX && want->unused <= PERMITS_MAX &&
            want->spent <= PERMITS_MAX && is_rule_sound(want->rule);

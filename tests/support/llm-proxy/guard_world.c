@@ -117,21 +117,69 @@ static status report(struct rpc_call *call, struct error *)
     return answer(call, STATUS_OK);
 }
 
-static status list_limits(struct rpc_call *call, struct error *)
+static void add_limit(struct rpc_call *call, const char *name, uint32_t concurrency,
+                      uint32_t tokens)
 {
-    struct said *said   = said_of(call);
     Pb__LimitList *list = call->response;
-    if (!said->is_limited) return answer(call, STATUS_OK);
     Pb__LimitView *view = zeroed(call, sizeof *view);
     Pb__LimitRule *rule = zeroed(call, sizeof *rule);
     pb__limit_view__init(view);
     pb__limit_rule__init(rule);
-    rule->concurrency = 1;
-    view->name        = "llm:one";
-    view->rule        = rule;
-    list->limits      = zeroed(call, sizeof *list->limits);
-    list->limits[0]   = view;
-    list->n_limits    = 1;
+    rule->concurrency              = concurrency;
+    rule->token_count              = tokens;
+    view->name                     = name;
+    view->rule                     = rule;
+    list->limits[list->n_limits++] = view;
+}
+
+static status list_limits(struct rpc_call *call, struct error *)
+{
+    enum { LISTED_MAX = 2 };
+    struct said *said   = said_of(call);
+    Pb__LimitList *list = call->response;
+    list->limits        = zeroed(call, LISTED_MAX * sizeof *list->limits);
+    if (said->is_limited) add_limit(call, "llm:one", 1, 0);
+    bool is_model_limited = said->model_permits > 0 || said->tokens_max > 0;
+    if (is_model_limited) add_limit(call, "llm:one/m", said->model_permits, said->tokens_max);
+    return answer(call, STATUS_OK);
+}
+
+/* What calls of a model take. */
+static void lease_of_model(struct said *said, const Pb__LimitWant *want, Pb__LimitLease *granted)
+{
+    bool is_tokens = strcmp(want->name, "tokens:llm:one/m") == 0;
+    if (!is_tokens) {
+        uint32_t left       = said->model_permits - want->held;
+        granted->is_limited = said->model_permits > 0;
+        granted->granted    = want->want < left ? want->want : left;
+        said->model_held    = want->held + granted->granted;
+        return;
+    }
+    said->token_asks++;
+    said->tokens_unused += want->unused;
+    said->tokens_spent += want->spent;
+    said->tokens_left += want->unused;
+    said->tokens_left -= want->spent < said->tokens_left ? want->spent : said->tokens_left;
+    granted->is_limited = said->tokens_max > 0;
+    granted->granted    = want->want < said->tokens_left ? want->want : said->tokens_left;
+    if (granted->granted < want->least) granted->granted = 0;
+    if (granted->granted == 0) granted->retry_us = clock_unix_us() + INT64_C(60'000'000);
+    said->tokens_left -= granted->granted;
+}
+
+static status lease_model(struct rpc_call *call, const Pb__LeaseLimits *asked)
+{
+    struct said *said        = said_of(call);
+    Pb__LeasedLimits *leased = call->response;
+    if (said->fails_to_lease) return answer(call, STATUS_INTERNAL);
+    leased->limits = zeroed(call, asked->n_limits * sizeof *leased->limits);
+    for (size_t i = 0; i < asked->n_limits; i++) {
+        leased->limits[i] = zeroed(call, sizeof *leased->limits[i]);
+        pb__limit_lease__init(leased->limits[i]);
+        leased->limits[i]->name = asked->limits[i]->name;
+        lease_of_model(said, asked->limits[i], leased->limits[i]);
+    }
+    leased->n_limits = asked->n_limits;
     return answer(call, STATUS_OK);
 }
 
@@ -162,6 +210,7 @@ static status lease(struct rpc_call *call, struct error *)
 {
     const Pb__LeaseLimits *asked = call->request;
     if (asked->limits[0]->rule) return lease_of_key(call, asked->limits[0]);
+    if (strstr(asked->limits[0]->name, "llm:one/m")) return lease_model(call, asked);
     struct said *said         = said_of(call);
     const Pb__LimitWant *want = ((const Pb__LeaseLimits *)call->request)->limits[0];
     Pb__LeasedLimits *leased  = call->response;

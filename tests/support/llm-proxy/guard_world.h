@@ -43,6 +43,9 @@ struct said {
     uint32_t starts;         /* of a key, that are left */
     int64_t tokens_opens_us; /* of a key; 0: there are some */
     bool fails_to_lease;
+    uint32_t model_permits; /* of "llm:one/m": concurrency; 0: no limit */
+    uint32_t tokens_max;    /* of "llm:one/m"; 0: no limit */
+    uint32_t tokens_left;
     bool is_mute;    /* about breakers */
     int64_t open_us; /* of the breaker, after three failures; 0: as usual */
 
@@ -52,6 +55,7 @@ struct said {
     Pb__ProbeEnd probe_end;
     uint32_t held; /* permits, as last heard */
     uint32_t spent, key_asks;
+    uint32_t model_held, tokens_unused, tokens_spent, token_asks;
 };
 
 struct world {

@@ -310,6 +310,27 @@ static void a_required_option_is_required(void **state)
     assert_int_equal(load_flags(NULL, 0, &options, &config), STATUS_INVALID_ARGUMENT);
 }
 
+/* What was read is known by its stamp, whatever becomes of the file meanwhile. */
+static void a_stamp_is_of_what_was_read(void **state)
+{
+    (void)state;
+    CLEANUP(place_done)
+    struct place place                          = place_new("scheduler: {listen: 'ipc://x'}\n");
+    CLEANUP(arena_freep) struct arena *arena    = arena_new(ARENA_MAX);
+    CLEANUP(config_freep) struct config *config = NULL;
+    struct options options                      = {};
+    const struct config_sources sources         = {.file = place.file};
+    status got = config_load(&program, &sources, &options, &config, diagnostics_new(arena), NULL);
+    assert_int_equal(got, STATUS_OK);
+    const struct config_stamp before = config_stamp_read(config);
+    const struct config_stamp found  = config_stamp_of(config);
+    assert_true(before.size > 0 && config_stamp_equal(&before, &found));
+    write_file(place.file, "scheduler: {listen: 'ipc://other'}\n");
+    const struct config_stamp kept  = config_stamp_read(config);
+    const struct config_stamp other = config_stamp_of(config);
+    assert_true(config_stamp_equal(&kept, &before) && !config_stamp_equal(&kept, &other));
+}
+
 static void a_file_that_is_named_must_be_there(void **state)
 {
     (void)state;
@@ -487,6 +508,7 @@ int main(void)
         cmocka_unit_test(all_sources_in_their_order),
         cmocka_unit_test(urls_are_one_or_more),
         cmocka_unit_test(a_required_option_is_required),
+        cmocka_unit_test(a_stamp_is_of_what_was_read),
         cmocka_unit_test(a_file_that_is_named_must_be_there),
         cmocka_unit_test(secrets_may_be_variables_or_files),
         cmocka_unit_test(a_secret_for_everybody_is_a_warning),

@@ -213,6 +213,132 @@ static void test_replicas_share_places_they_bring_along(void **)
     rig_done(&rig);
 }
 
+/* --- tokens ------------------------------------------------------------------------------------
+ */
+
+static const Pb__LimitView *set_tokens(struct rig *rig, const char *name, uint32_t tokens,
+                                       status expected)
+{
+    Pb__SetLimit message        = PB__SET_LIMIT__INIT;
+    Pb__LimitRule rule          = PB__LIMIT_RULE__INIT;
+    rule.token_count            = tokens;
+    rule.token_period_us        = INT64_C(3'600'000'000);
+    message.name                = name;
+    message.rule                = &rule;
+    message.by                  = "test";
+    const struct question asked = {.service  = &pb__limits__descriptor,
+                                   .method   = "Set",
+                                   .message  = &message,
+                                   .expected = expected};
+    return rig_ask(rig, &asked);
+}
+
+static const Pb__LimitLease *lease_tokens(struct rig *rig, const char *name, Pb__LimitWant wanted,
+                                          status expected)
+{
+    Pb__LeaseLimits message = PB__LEASE_LIMITS__INIT;
+    Pb__LimitWant *wants[]  = {&wanted};
+    wanted.base      = (ProtobufCMessage)PROTOBUF_C_MESSAGE_INIT(&pb__limit_want__descriptor);
+    wanted.name      = name;
+    message.holder   = "one";
+    message.limits   = wants;
+    message.n_limits = 1;
+    const struct question asked = {.service  = &pb__limits__descriptor,
+                                   .method   = "Lease",
+                                   .message  = &message,
+                                   .expected = expected};
+    const Pb__LeasedLimits *got = rig_ask(rig, &asked);
+    return got ? got->limits[0] : NULL;
+}
+
+/* An hour's worth: none comes back that this test could see, but for a permit or two. */
+static void test_tokens_are_leased_whole_and_settled(void **)
+{
+    static const char tokens[] = "tokens:llm:x/m";
+    struct rig rig             = {};
+    rig_init(&rig, 1, true);
+    (void)set_tokens(&rig, "tool:a.test", 5, STATUS_INVALID_ARGUMENT);
+    (void)set_tokens(&rig, "llm:x", 1'000'000'001, STATUS_INVALID_ARGUMENT);
+    assert_null(
+        lease_tokens(&rig, "tokens:tool:a", (Pb__LimitWant){.want = 1}, STATUS_INVALID_ARGUMENT));
+    assert_null(lease_tokens(&rig, tokens, (Pb__LimitWant){.want = 1, .least = 2},
+                             STATUS_INVALID_ARGUMENT));
+    assert_false(lease_tokens(&rig, tokens, (Pb__LimitWant){.want = 1}, STATUS_OK)->is_limited);
+
+    const Pb__LimitView *view = set_tokens(&rig, "llm:x/m", 1'000, STATUS_OK);
+    assert_string_equal(view->name, "llm:x/m");
+    assert_int_equal(view->rule->token_count, 1'000);
+    assert_int_equal(view->tokens_used, 0);
+    const Pb__LimitWant some = {.want = 900, .least = 600};
+    assert_int_equal(lease_tokens(&rig, tokens, some, STATUS_OK)->granted, 900);
+    const Pb__LimitLease *none = lease_tokens(&rig, tokens, some, STATUS_OK);
+    assert_true(none->is_limited && none->granted == 0 && none->retry_us > clock_unix_us());
+    assert_int_equal(list(&rig, "llm:x/m", "", STATUS_OK)->limits[0]->tokens_used, 900);
+
+    rig_restart(&rig); /* what was taken stays so */
+    assert_int_equal(lease_tokens(&rig, tokens, some, STATUS_OK)->granted, 0);
+    const Pb__LimitWant back = {.want = 500, .least = 400, .unused = 400};
+    assert_int_equal(lease_tokens(&rig, tokens, back, STATUS_OK)->granted, 500);
+    const Pb__LimitWant owed = {.spent = 3'000};
+    (void)lease_tokens(&rig, tokens, owed, STATUS_OK);
+    int64_t opens_us = lease_tokens(&rig, tokens, some, STATUS_OK)->retry_us;
+    assert_true(opens_us >
+                clock_unix_us() + INT64_C(9'000'000'000)); /* owed: more than two hours */
+
+    const Pb__LimitList *all = list(&rig, "", "", STATUS_OK); /* one row, that of the target */
+    assert_int_equal(all->n_limits, 1);
+    assert_string_equal(all->limits[0]->name, "llm:x/m");
+    assert_string_equal(all->limits[0]->source, "api");
+    assert_int_equal(all->limits[0]->rule->token_count, 1'000);
+    (void)set(&rig, "llm:x/m", 0, 0, STATUS_OK, NULL);
+    assert_false(lease_tokens(&rig, tokens, some, STATUS_OK)->is_limited);
+    assert_null(list(&rig, "llm:x/m", "", STATUS_NOT_FOUND));
+    rig_done(&rig);
+}
+
+/* More tokens than a bucket holds permits: each stands for several, to nobody's profit. */
+static void test_many_tokens_are_counted_in_lumps(void **)
+{
+    enum { MANY = 900'000'000, UNIT = 900 };
+    struct rig rig = {};
+    rig_init(&rig, 1, true);
+    assert_int_equal(set_tokens(&rig, "llm:x", MANY, STATUS_OK)->rule->token_count, MANY);
+    const Pb__LimitWant one = {.want = UNIT + 1, .least = UNIT + 1};
+    assert_int_equal(lease_tokens(&rig, "tokens:llm:x", one, STATUS_OK)->granted, 2 * UNIT);
+    const Pb__LimitWant all = {.want = MANY, .least = MANY - 3 * UNIT, .unused = UNIT - 1};
+    uint32_t granted        = lease_tokens(&rig, "tokens:llm:x", all, STATUS_OK)->granted;
+    assert_true(granted > MANY - 3 * UNIT && granted <= MANY - 2 * UNIT + UNIT);
+    rig_done(&rig);
+}
+
+static void test_tokens_are_configured(void **)
+{
+    static const char targets[] = "{\"llm:x\": {\"tokens\": {\"count\": 70, \"per\": \"1h\"}, "
+                                  "\"concurrency\": 3}}";
+    struct rig rig              = {.breakers = breaker_rules_default};
+    const status got = json_parse(str_from(targets), NULL, &rig.breakers.targets, NULL, NULL);
+    assert_int_equal(got, STATUS_OK);
+    rig_init(&rig, 1, true);
+    const Pb__LimitWant some = {.want = 60, .least = 60};
+    assert_int_equal(list(&rig, "llm:x", "", STATUS_OK)->limits[0]->rule->token_count, 70);
+    assert_int_equal(lease_tokens(&rig, "tokens:llm:x", some, STATUS_OK)->granted, 60);
+    const Pb__LimitView *view = list(&rig, "llm:x", "", STATUS_OK)->limits[0];
+    assert_int_equal(view->tokens_used, 60);
+    assert_int_equal(view->rule->concurrency, 3);
+    assert_string_equal(view->source, "configuration");
+    rig_restart(&rig);
+    assert_int_equal(lease_tokens(&rig, "tokens:llm:x", some, STATUS_OK)->granted, 0);
+
+    /* What is set holds instead, all of it. */
+    (void)set(&rig, "llm:x", 2, 0, STATUS_OK, NULL);
+    assert_false(lease_tokens(&rig, "tokens:llm:x", some, STATUS_OK)->is_limited);
+    view = list(&rig, "llm:x", "", STATUS_OK)->limits[0];
+    assert_int_equal(view->rule->token_count, 0);
+    assert_int_equal(view->rule->concurrency, 2);
+    rig_done(&rig);
+    json_unref(rig.breakers.targets);
+}
+
 /* --- who waits ---------------------------------------------------------------------------------
  */
 
@@ -264,6 +390,9 @@ int main(void)
         cmocka_unit_test(test_replicas_share_a_limit),
         cmocka_unit_test(test_replicas_share_what_they_bring_along),
         cmocka_unit_test(test_replicas_share_places_they_bring_along),
+        cmocka_unit_test(test_tokens_are_leased_whole_and_settled),
+        cmocka_unit_test(test_many_tokens_are_counted_in_lumps),
+        cmocka_unit_test(test_tokens_are_configured),
         cmocka_unit_test(test_who_waits_is_counted_in_all_partitions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

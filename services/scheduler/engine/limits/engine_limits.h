@@ -39,8 +39,12 @@ status engine_take_limit_asks(struct engine *engine, const Pb__LimitAsks *asks,
 /** Reads the rows; before open jobs are read. */
 status engine_limits_recover(struct engine *engine, struct error *reterr);
 
-/** A rule was set; all zero: the one of the configuration holds. */
-void engine_limit_rule(struct engine *engine, struct limit *limit, const struct queue_limits *rule);
+/** A rule was set, perhaps none; not `is_set`: the one of the configuration holds. */
+void engine_limit_rule(struct engine *engine, struct limit *limit, const struct queue_limits *rule,
+                       bool is_set);
+
+/** Says whether callers set anything by it: of calls, starts or tokens. NULL is fine. */
+bool limit_rule_is_any(const Pb__LimitRule *rule);
 
 /** A rule on the wire. */
 struct queue_limits limit_rule_from(const Pb__LimitRule *rule);

@@ -2,26 +2,35 @@
 #include "base/log.h"
 #include "scheduler/engine/limits/engine_limits.h"
 #include "scheduler/engine/limits/limit_board.h"
+#include "scheduler/engine/limits/token_limit.h"
 
 static struct limits *limits_of(const struct engine *engine)
 {
     return job_queues_limits(engine->queues);
 }
 
-status engine_set_limit(struct engine *engine, struct command *command, struct error *reterr)
+/* NULL: none was set, and there is none to be taken away. `ret_refused`: there are too many. */
+static struct limit *set_tokens(struct engine *engine, const Pb__SetLimit *request,
+                                bool *ret_refused)
 {
-    const Pb__SetLimit *request = command->request;
-    Pb__LimitView *view         = command->response;
-    str name                    = str_from(request->name);
-    engine_answer(engine, command);
-    struct limit *limit = limits_at(limits_of(engine), name);
-    if (!limit) {
-        return command_refuse(command, STATUS_RESOURCE_EXHAUSTED, "quota_exceeded",
-                              "over %d limits", LIMITS_MAX);
-    }
-    const struct queue_limits rule = limit_rule_from(request->rule);
-    engine_limit_rule(engine, limit, &rule);
-    log_write(LOG_INFO, "limit.set", LOG_STR("limit", name), LOG_TEXT_OF("by", request->by));
+    char name[TOKEN_LIMIT_NAME_SIZE];
+    const struct queue_limits rule =
+        request->rule ? token_limit_rule(request->rule->token_count, request->rule->token_period_us)
+                      : (struct queue_limits){};
+    bool is_one  = token_limit_name(str_from(request->name), name);
+    *ret_refused = false;
+    if (!is_one) return NULL;
+    engine_limit_known(engine, str_from(name));
+    struct limit *limit = limits_find(limits_of(engine), str_from(name));
+    if (!limit && rule.rate_count == 0) return NULL;
+    if (!limit) limit = limits_at(limits_of(engine), str_from(name));
+    *ret_refused = !limit;
+    if (limit) engine_limit_rule(engine, limit, &rule, limit_rule_is_any(request->rule));
+    return limit;
+}
+
+static status tell_all(struct engine *engine, const Pb__SetLimit *request, struct error *reterr)
+{
     for (uint16_t i = 1; i < engine->partition->count; i++) {
         Pb__LimitNews news   = PB__LIMIT_NEWS__INIT;
         Pb__Message message  = PB__MESSAGE__INIT;
@@ -32,11 +41,35 @@ status engine_set_limit(struct engine *engine, struct command *command, struct e
         news.is_rule         = true;
         TRY(engine_tell(engine, i, &message, reterr));
     }
+    return STATUS_OK;
+}
+
+status engine_set_limit(struct engine *engine, struct command *command, struct error *reterr)
+{
+    const Pb__SetLimit *request = command->request;
+    Pb__LimitView *view         = command->response;
+    str name                    = str_from(request->name);
+    engine_answer(engine, command);
+    bool is_refused            = false;
+    struct limit *limit        = limits_at(limits_of(engine), name);
+    const struct limit *tokens = limit ? set_tokens(engine, request, &is_refused) : NULL;
+    if (!limit || is_refused) {
+        return command_refuse(command, STATUS_RESOURCE_EXHAUSTED, "quota_exceeded",
+                              "over %d limits", LIMITS_MAX);
+    }
+    const struct queue_limits rule = limit_rule_from(request->rule);
+    engine_limit_rule(engine, limit, &rule, limit_rule_is_any(request->rule));
+    log_write(LOG_INFO, "limit.set", LOG_STR("limit", name), LOG_TEXT_OF("by", request->by));
+    TRY(tell_all(engine, request, reterr));
     if (!limit_view_fill(limit, engine->now_us, command->arena, view)) {
         return command_refuse(command, STATUS_RESOURCE_EXHAUSTED, NULL, "no memory");
     }
     view->name = request->name;
-    return STATUS_OK;
+    Pb__LimitView shown;
+    bool is_shown = !tokens || limit_view_fill(tokens, engine->now_us, command->arena, &shown);
+    if (tokens && is_shown) token_limit_fold(&shown, view);
+    return is_shown ? STATUS_OK
+                    : command_refuse(command, STATUS_RESOURCE_EXHAUSTED, NULL, "no memory");
 }
 
 /* --- replicas ----------------------------------------------------------------------------------
@@ -86,6 +119,27 @@ static uint32_t lease_starts(struct engine *engine, struct limit *limit, const P
     return granted;
 }
 
+/* Of tokens likewise; what is wanted by the first who waits is given whole, or not at all. */
+static void lease_tokens(struct engine *engine, struct limit *limit, const Pb__LimitWant *want,
+                         Pb__LimitLease *ret_lease)
+{
+    struct limits *limits           = limits_of(engine);
+    const struct queue_limits *rule = &limit->rule;
+    uint32_t most                   = rule->rate_count;
+    uint32_t least                  = token_permits_up(rule, want->least);
+    uint32_t wanted                 = token_permits_up(rule, want->want);
+    if (least > most) least = most;
+    limit_unspend(limits, limit, token_permits_down(rule, want->unused), engine->now_us);
+    limit_spend(limits, limit, token_permits_up(rule, want->spent), engine->now_us);
+    uint32_t room      = limit_room(limits, limit, wanted, engine->now_us);
+    bool is_enough     = room > 0 && room >= least;
+    int64_t due_us     = start_rate_due_us(&limit->rate, least > 0 ? least : 1);
+    bool is_short      = wanted > 0 && !is_enough;
+    ret_lease->granted = is_enough ? token_count_of(rule, room) : 0;
+    if (is_enough) limit_spend(limits, limit, room, engine->now_us);
+    ret_lease->retry_us = is_short && due_us > engine->now_us ? due_us : 0;
+}
+
 static int64_t opens_us(const struct engine *engine, const struct limit *limit)
 {
     int64_t at_us = start_rate_opens_us(&limit->rate);
@@ -103,6 +157,10 @@ static void grant(struct engine *engine, str holder, const Pb__LimitWant *want,
     if (!limit) return;
     bool is_rate          = want->rule && rule.concurrency == 0;
     ret_lease->is_limited = limit_has_rule(limit);
+    if (!want->rule && token_limit_target(name).len > 0) {
+        if (ret_lease->is_limited) lease_tokens(engine, limit, want, ret_lease);
+        return;
+    }
     ret_lease->granted =
         is_rate ? lease_starts(engine, limit, want) : lease(engine, limit, holder, want);
     bool is_short       = ret_lease->granted < want->want;

@@ -97,7 +97,7 @@ static int64_t opens_us(const struct limit *limit, int64_t now_us)
 /* Of one that workers bring along: nobody sees its starts otherwise. */
 static bool is_in_use(const struct limit *limit, int64_t now_us)
 {
-    static const char *const kinds[] = {"connection:", "host:", "llmkey:"};
+    static const char *const kinds[] = {"connection:", "host:", "llmkey:", "tokens:"};
     if (limit->rule.rate_count == 0 || limit->rate.full_us <= now_us) return false;
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
         if (str_starts_with(limit->name, str_from(kinds[i]))) return true;
@@ -156,16 +156,28 @@ static bool rule_put(const struct queue_limits *rule, struct arena *arena, Pb__L
     view->rule->concurrency    = rule->concurrency;
     view->rule->rate_count     = rule->rate_count;
     view->rule->rate_period_us = rule->rate_period_us;
+    view->rule->rate_unit      = rule->rate_unit;
     return true;
+}
+
+/* Of a rate alone: the starts that it still counts. */
+static uint64_t used_of(const struct queue_limits *rule, const struct start_rate *rate,
+                        uint64_t used, int64_t now_us)
+{
+    bool is_rate = rule->concurrency == 0 && rule->rate_count > 0;
+    if (!is_rate || used > 0) return used;
+    uint32_t left = start_rate_tokens(rate, now_us);
+    return rate->count > left ? rate->count - left : 0;
 }
 
 bool limit_view_fill(const struct limit *limit, int64_t now_us, struct arena *arena,
                      Pb__LimitView *ret_view)
 {
-    *ret_view          = (Pb__LimitView)PB__LIMIT_VIEW__INIT;
-    ret_view->name     = limit->name.ptr;
-    ret_view->source   = source_of(limit);
-    ret_view->used     = (uint64_t)limit->used + limit->away;
+    *ret_view        = (Pb__LimitView)PB__LIMIT_VIEW__INIT;
+    ret_view->name   = limit->name.ptr;
+    ret_view->source = source_of(limit);
+    ret_view->used =
+        used_of(&limit->rule, &limit->rate, (uint64_t)limit->used + limit->away, now_us);
     ret_view->waiting  = limit->waiting_count;
     ret_view->opens_us = opens_us(limit, now_us);
     ret_view->shut     = limit->waiting_count > 0 && !limit->is_open;
@@ -179,15 +191,6 @@ static bool is_at_rest(const struct shown *shown, int64_t now_us)
            shown->rate.full_us <= now_us;
 }
 
-/* Of a rate alone: the starts that it still counts. */
-static uint64_t used_of(const struct shown *shown, int64_t now_us)
-{
-    bool is_rate = shown->rule.concurrency == 0 && shown->rule.rate_count > 0;
-    if (!is_rate || shown->used > 0) return shown->used;
-    uint32_t left = start_rate_tokens(&shown->rate, now_us);
-    return shown->rate.count > left ? shown->rate.count - left : 0;
-}
-
 static Pb__LimitView *view_of(const struct shown *shown, int64_t now_us, struct arena *arena)
 {
     Pb__LimitView *view = arena_alloc(arena, sizeof *view);
@@ -195,7 +198,7 @@ static Pb__LimitView *view_of(const struct shown *shown, int64_t now_us, struct 
     *view          = (Pb__LimitView)PB__LIMIT_VIEW__INIT;
     view->name     = text_in(arena, str_from(shown->name));
     view->source   = shown->source;
-    view->used     = used_of(shown, now_us);
+    view->used     = used_of(&shown->rule, &shown->rate, shown->used, now_us);
     view->waiting  = shown->waiting;
     view->opens_us = shown->opens_us;
     view->shut     = shown->is_shut;

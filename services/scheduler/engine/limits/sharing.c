@@ -3,6 +3,7 @@
 #include "scheduler/breaker/breaker_rules.h"
 #include "scheduler/breaker/target_name.h"
 #include "scheduler/engine/limits/engine_limits.h"
+#include "scheduler/engine/limits/token_limit.h"
 
 enum { ASKS_PER_MESSAGE_MAX = 1'000 };
 #define SPARE_US INT64_C(2'000'000)
@@ -17,7 +18,8 @@ struct queue_limits limit_rule_from(const Pb__LimitRule *rule)
     if (!rule) return (struct queue_limits){};
     return (struct queue_limits){.concurrency    = rule->concurrency,
                                  .rate_count     = rule->rate_count,
-                                 .rate_period_us = rule->rate_period_us};
+                                 .rate_period_us = rule->rate_period_us,
+                                 .rate_unit      = rule->rate_unit};
 }
 
 static Pb__LimitRule rule_to(const struct queue_limits *rule)
@@ -26,14 +28,18 @@ static Pb__LimitRule rule_to(const struct queue_limits *rule)
     wire.concurrency    = rule->concurrency;
     wire.rate_count     = rule->rate_count;
     wire.rate_period_us = rule->rate_period_us;
+    wire.rate_unit      = rule->rate_unit;
     return wire;
 }
 
-/* What is configured of a target; all zero: nothing is. */
-static struct queue_limits configured(const struct engine *engine, str target)
+/* What is configured of a target, or of its tokens; all zero: nothing is. */
+static struct queue_limits configured(const struct engine *engine, str name)
 {
     struct target_limit limit = {};
-    (void)breaker_rules_limit(engine->options.breakers, target, &limit);
+    str tokens_of             = token_limit_target(name);
+    bool is_of_tokens         = tokens_of.len > 0;
+    (void)breaker_rules_limit(engine->options.breakers, is_of_tokens ? tokens_of : name, &limit);
+    if (is_of_tokens) return token_limit_rule(limit.token_count, limit.token_period_us);
     return (struct queue_limits){.concurrency    = limit.concurrency,
                                  .rate_count     = limit.rate_count,
                                  .rate_period_us = limit.rate_period_us};
@@ -314,7 +320,7 @@ status engine_take_limit_news(struct engine *engine, const Pb__LimitNews *news, 
         log_write(LOG_WARN, "limit.too_many", LOG_STR("limit", name));
         return STATUS_OK; /* its jobs go as if there were none */
     }
-    if (news->is_rule) engine_limit_rule(engine, limit, &rule);
+    if (news->is_rule) engine_limit_rule(engine, limit, &rule, limit_rule_is_any(news->rule));
     limit_receive(limits_of(engine), limit, news->granted);
     return STATUS_OK;
 }
@@ -338,11 +344,17 @@ status engine_limits_settle(struct engine *engine, struct error *reterr)
     return STATUS_OK;
 }
 
-void engine_limit_rule(struct engine *engine, struct limit *limit, const struct queue_limits *rule)
+bool limit_rule_is_any(const Pb__LimitRule *rule)
+{
+    return rule && (rule->concurrency > 0 || rule->rate_count > 0 || rule->token_count > 0);
+}
+
+void engine_limit_rule(struct engine *engine, struct limit *limit, const struct queue_limits *rule,
+                       bool is_set)
 {
     struct queue_limits holds = *rule;
     bool had_rule             = limit_has_rule(limit);
-    limit->is_set             = rule->concurrency > 0 || rule->rate_count > 0;
+    limit->is_set             = is_set;
     if (!limit->is_set) holds = configured(engine, limit->name);
     limit_set(limits_of(engine), limit, &holds, engine->now_us);
     struct target *target = targets_find(job_queues_targets(engine->queues), limit->name);
@@ -375,6 +387,12 @@ static void recover_shares(struct engine *engine, struct limit *limit,
     }
 }
 
+/* By jobs or by who calls: the row says it. What is configured of others may be new. */
+static bool is_brought_along(const struct limit *limit)
+{
+    return is_of_jobs(limit) && token_limit_target(limit->name).len == 0;
+}
+
 static status recover_row(bytes key, bytes row, struct error *reterr, void *context)
 {
     struct engine *engine   = context;
@@ -387,10 +405,12 @@ static status recover_row(bytes key, bytes row, struct error *reterr, void *cont
     TRY(record_read(row, &pb__limit_record__descriptor, engine->arena, &record, reterr));
     struct limit *limit = limits_at(limits_of(engine), (str){name.data, name.len});
     if (!limit) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "over %d limits", LIMITS_MAX);
-    const struct queue_limits rule = limit_rule_from(record->rule);
-    limit->has_row                 = true;
-    limit->is_set                  = record->is_set;
-    limit->given                   = record->given;
+    bool is_configured = !record->is_set && !is_brought_along(limit);
+    const struct queue_limits rule =
+        is_configured ? configured(engine, limit->name) : limit_rule_from(record->rule);
+    limit->has_row = true;
+    limit->is_set  = record->is_set;
+    limit->given   = record->given;
     recover_shares(engine, limit, record);
     limit_set(limits_of(engine), limit, &rule, engine->now_us);
     limit_owe(limits_of(engine), limit, record->rate_full_us, engine->now_us);

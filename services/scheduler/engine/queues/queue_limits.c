@@ -40,7 +40,7 @@ struct queue_limits queue_limits_share(const struct queue_limits *limits, uint16
 bool queue_limits_are_same(const struct queue_limits *a, const struct queue_limits *b)
 {
     return a->concurrency == b->concurrency && a->rate_count == b->rate_count &&
-           a->rate_period_us == b->rate_period_us;
+           a->rate_period_us == b->rate_period_us && a->rate_unit == b->rate_unit;
 }
 
 /* --- the bucket --------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ struct queue_limits {
     uint32_t concurrency;   /* 0: no limit */
     uint32_t rate_count;    /* 0: no limit */
     int64_t rate_period_us; /* of rate_count */
+    uint32_t rate_unit;     /* what each stands for, of limits of tokens; 0: one start */
 };
 
 /** INVALID_ARGUMENT: a limit is out of bounds, or smaller than the number of partitions. */

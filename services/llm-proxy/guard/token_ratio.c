@@ -1,0 +1,81 @@
+#include "llm-proxy/guard/token_ratio.h"
+
+#include "base/buf.h"
+#include "base/map.h"
+#include "base/mem.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { SHARE = 8 /* of the newest: one of so many */, NAME_BYTES_MAX = 512 };
+
+static const double ratio_at_first = 0.25;
+static const double estimate_max   = 1e12; /* tokens */
+
+struct token_ratios {
+    struct map *by_model; /* double, owned; PROVIDER/MODEL */
+};
+
+struct token_ratios *token_ratios_new(void)
+{
+    struct token_ratios *ratios = mem_new(1, sizeof *ratios);
+    ratios->by_model            = map_new(TOKEN_RATIOS_MAX);
+    return ratios;
+}
+
+void token_ratios_freep(struct token_ratios **ref)
+{
+    struct token_ratios *ratios = *ref;
+    size_t cursor               = 0;
+    void *ratio                 = NULL;
+    if (!ratios) return;
+    while (map_next(ratios->by_model, &cursor, NULL, &ratio)) free(ratio);
+    map_free(ratios->by_model);
+    free(ratios);
+    *ref = NULL;
+}
+
+static bool put_name(const char *provider, str model, struct buf *name)
+{
+    return buf_put_text(name, provider) && buf_put_byte(name, '/') && buf_put_str(name, model);
+}
+
+static double *find(const struct token_ratios *ratios, const char *provider, str model)
+{
+    CLEANUP(buf_done) struct buf name = buf_init(NAME_BYTES_MAX);
+    return put_name(provider, model, &name) ? map_get(ratios->by_model, buf_str(&name)) : NULL;
+}
+
+/* NULL: there are too many, or its name is too long. */
+static double *add(struct token_ratios *ratios, const char *provider, str model)
+{
+    CLEANUP(buf_done) struct buf name = buf_init(NAME_BYTES_MAX);
+    if (!put_name(provider, model, &name)) return NULL;
+    double *ratio = mem_new(1, sizeof *ratio);
+    *ratio        = ratio_at_first;
+    if (map_put(ratios->by_model, buf_str(&name), ratio)) return ratio;
+    free(ratio);
+    return NULL;
+}
+
+void token_ratios_note(struct token_ratios *ratios, const char *provider, str model, uint64_t size,
+                       int64_t tokens)
+{
+    if (size < TOKEN_RATIO_FROM || tokens <= 0) return;
+    double *ratio = find(ratios, provider, model);
+    if (!ratio) ratio = add(ratios, provider, model);
+    if (ratio) *ratio += ((double)tokens / (double)size - *ratio) / SHARE;
+}
+
+bool token_ratios_knows(const struct token_ratios *ratios, const char *provider, str model)
+{
+    return find(ratios, provider, model) != NULL;
+}
+
+int64_t token_ratios_estimate(const struct token_ratios *ratios, const char *provider, str model,
+                              uint64_t size)
+{
+    const double *ratio = find(ratios, provider, model);
+    double tokens       = ceil((double)size * (ratio ? *ratio : ratio_at_first));
+    return (int64_t)(tokens < estimate_max ? tokens : estimate_max);
+}
