@@ -108,6 +108,8 @@ if [ -n "$LONG" ]; then
   node_tests mcp build/dev/bin tests/mcp/*.test.mjs
   say "thread sanitizer"
   if build tsan; then ctest_run tsan -R '^unit\.'; scenarios build/tsan/bin; else broke tsan; fi
+  say "the model of leases"
+  if tests/model/lease.sh --long; then add model 1 0 0; else add model 0 1 0; fi
   say "simulator, ${SIMULATOR_SEEDS:-20000} seeds more"
   if build release simulator; then
     if build/release/bin/simulator --from 10001 --seeds "${SIMULATOR_SEEDS:-20000}" | tail -n 20; then add simulator 1 0 0; else add simulator 0 1 0; fi

@@ -3,7 +3,7 @@
 // acknowledged is lost.
 import assert from 'node:assert/strict';
 import { chaos } from './support/chaos.mjs';
-import { failingFromTheStart, injectInto, killChildren, whyNoStrace } from './support/machine.mjs';
+import { failingFromTheStart, injectInto, killWithChildren, whyNoStrace } from './support/machine.mjs';
 
 const CALLS = ['fdatasync', 'pwrite64', 'fdatasync', 'pwrite64', 'pwritev', 'fdatasync', 'pwrite64', 'ftruncate'];
 const NTH_MAX = 20;
@@ -52,7 +52,7 @@ for (const error of ['EIO', 'ENOSPC']) {
       suite.scheduler.wrap = [];
       (seen[`${call} at the start: ${end}`] ??= 0, seen[`${call} at the start: ${end}`]++);
       if (suite.scheduler.isRunning) {
-        killChildren(suite.scheduler.child.pid);
+        killWithChildren(suite.scheduler.child.pid);
         await suite.scheduler.exited;
       }
       await suite.scheduler.start();

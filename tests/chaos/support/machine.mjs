@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'n
 import { within } from '../../scenario/support/wait.mjs';
 
 const ATTACH_MS = 10_000;
+const ZOMBIE_MS = 1_000;
 const CGROUPS = '/sys/fs/cgroup';
 
 export function sh(command, ...words) {
@@ -41,6 +42,9 @@ export async function injectInto(pid, calls, error, nth, isLasting = false) {
     tracer.once('exit', () => reject(new Error(`strace ended at once: ${text}`)));
   });
   await within('strace has it', ATTACH_MS, attached);
+  // Now and then strace 6.1 sleeps through the end of a thread; then the process would not be over for its parent, ever.
+  const watch = setInterval(() => isZombie(pid) && tracer.kill('SIGKILL'), ZOMBIE_MS);
+  ended.then(() => clearInterval(watch));
   return async () => {
     tracer.kill('SIGTERM'); // it lets go of the process, which lives on
     await ended;
@@ -50,9 +54,18 @@ export async function injectInto(pid, calls, error, nth, isLasting = false) {
 // Words that run a program so that all its calls of a name fail from its first moment on.
 export const failingFromTheStart = (call, error) => ['strace', '-f', '-qq', '-o', '/dev/null', '-e', `trace=${call}`, '-e', `inject=${call}:error=${error}`];
 
-// Kills what a process runs, which ends it, too.
-export function killChildren(pid) {
-  for (const child of readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')) process.kill(Number(child), 'SIGKILL');
+function isZombie(pid) {
+  try {
+    return /^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false; // it is gone
+  }
+}
+
+// Kills what a process runs, and then itself.
+export function killWithChildren(pid) {
+  for (const child of readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean)) process.kill(Number(child), 'SIGKILL');
+  process.kill(pid, 'SIGKILL');
 }
 
 /* --- memory -------------------------------------------------------------------------------------- */
