@@ -4,6 +4,7 @@
 #include "base/mem.h"
 
 #include <expat.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,11 +36,21 @@ static void reading_free(struct reading *reading)
     free(reading);
 }
 
+static uint64_t line_of(XML_Parser parser)
+{
+#if XML_MAJOR_VERSION > 2 || (XML_MAJOR_VERSION == 2 && XML_MINOR_VERSION >= 9)
+    return XML_GetCurrentLineNumber64(
+        parser); /* 2.9.0 deprecates the other one, Debian bookworm's 2.5.0 has only that */
+#else
+    return XML_GetCurrentLineNumber(parser);
+#endif
+}
+
 static void stop(struct reading *reading, status code, const char *why)
 {
     if (reading->code != STATUS_OK) return;
-    reading->code = fail(&reading->error, code, "line %lu: %s",
-                         (unsigned long)XML_GetCurrentLineNumber(reading->parser), why);
+    reading->code =
+        fail(&reading->error, code, "line %" PRIu64 ": %s", line_of(reading->parser), why);
     (void)XML_StopParser(reading->parser, XML_FALSE);
 }
 
