@@ -293,6 +293,7 @@ struct manifest {
     int64_t connect_ms, total_ms;
     int64_t answer_max;                      /* bytes */
     const char *tls_ca, *tls_cert, *tls_key; /* slots; NULL: as everybody */
+    const char *proxy;                       /* slot of its URL; NULL: none */
     struct formula *ok_when, *error_message;
     struct error_rule *errors;
     size_t error_count;

@@ -124,6 +124,8 @@ static void http_read(struct reading *reading, json http)
     manifest->answer_max      = size_at(http, "max_response", MANIFEST_ANSWER_MAX);
     if (!manifest->content_type) manifest->content_type = "application/json";
     tls_read(reading, json_get_text(http, "tls"));
+    manifest->proxy = text_at(http, "proxy");
+    secret_check(reading, http, "proxy");
     reading_leave(reading, back);
 }
 

@@ -112,7 +112,8 @@ static size_t arena_limit(const struct http_request *request)
     size_t tls =
         request->tls ? request->tls->ca.len + request->tls->cert.len + request->tls->key.len : 0;
     return request->body.len + tls + (3 + 3 * (size_t)HTTP_REDIRECTS_MAX) * HTTP_URL_MAX +
-           2 * (size_t)HTTP_HEADERS_MAX + HTTP_HEADERS_SENT_MAX * sizeof(struct http_header) +
+           4 * (size_t)HTTP_PROXY_MAX + 2 * (size_t)HTTP_HEADERS_MAX +
+           HTTP_HEADERS_SENT_MAX * sizeof(struct http_header) +
            (size_t)EGRESS_RULES_MAX * (URL_HOST_MAX + 32);
 }
 
@@ -164,10 +165,8 @@ status http_call_start(struct http_client *client, const struct http_request *re
     return STATUS_OK;
 }
 
-/* libcurl does all that our own transport does not. */
-static bool begin_transport(struct http_call *call)
+bool call_begin_curl(struct http_call *call)
 {
-    if (plain_takes(call)) return plain_start(call);
     client_enter(call->client);
     bool is_started = transfer_start(call);
     client_leave(call->client);
@@ -175,6 +174,13 @@ static bool begin_transport(struct http_call *call)
     call->failure = HTTP_PROTOCOL;
     (void)snprintf(call->reason, sizeof call->reason, "the transfer cannot be set up");
     return false;
+}
+
+/* libcurl does all that our own transport does not. */
+static bool begin_transport(struct http_call *call)
+{
+    if (plain_takes(call)) return plain_start(call);
+    return call->request.proxy ? proxied_start(call) : call_begin_curl(call);
 }
 
 void call_begin_hop(struct http_call *call)
@@ -283,6 +289,7 @@ void call_free(struct http_call *call)
     ASSERT(client->depth == 0 || (!call->transfer && !call->plain));
     client_forget_unsettled(call);
     loop_timer_clear(client->loop, &call->timer);
+    proxied_stop(call);
     transfer_stop(call);
     plain_stop(call);
     if (call->next) call->next->prev = call->prev;

@@ -373,6 +373,7 @@ status http_client_new(const struct http_client_options *options, struct http_cl
     client->work_timer = (struct loop_timer){.fire = work_timer_fired, .context = client};
     client->notice     = (struct loop_notice){.run = notified, .context = client};
     client->multi      = curl_multi_init();
+    client->names      = names_new(client->loop);
     client->plain      = plain_new(client);
     if (!client->multi || !set_up(client)) {
         return fail(reterr, STATUS_UNAVAILABLE, "http: the client cannot be set up");
@@ -387,6 +388,7 @@ void http_client_free(struct http_client *client)
     ASSERT(client->depth == 0);
     while (client->calls) call_free(client->calls);
     plain_freep(&client->plain);
+    names_free(client->names);
     client_enter(client);
     transfer_free_spares(client);
     if (client->multi) (void)curl_multi_cleanup(client->multi);

@@ -4,7 +4,7 @@
  * What it does: pooled connections (HTTP/2 by ALPN for https), timeouts, size limits on what is
  * received (decompressed), streaming with back-pressure, cancelling, redirects, and the egress
  * guard (egress.h), which every request passes. What it does not: retry, authenticate, keep
- * cookies, read proxy settings from the environment (there is no proxy support yet), or wait.
+ * cookies, read proxy settings from the environment, or wait.
  *
  * A call is started with callbacks and ends exactly once: by on_done, or by http_call_cancel(),
  * after which no callback comes. An answer with any HTTP status is a success here; what a 503 means
@@ -17,6 +17,12 @@
  * rare, other calls take no connection that was idle for long: servers close theirs after 2 s
  * (gunicorn), 5 s (Node, Apache, uvicorn) and more, perhaps while a request is on its way.
  *
+ * A request may name an HTTP proxy: for https it gets a tunnel (CONNECT), for http it is given the
+ * whole address. What it dials is not seen here, so the egress rules are asked about every address
+ * that the target's name has here, before anything leaves; that the proxy finds the same ones is
+ * its own matter. The proxy's address is the operator's choice: public, or one of the rules'
+ * private networks, whatever the request allows.
+ *
  * Threads: a client and its calls belong to the thread of its loop. Callbacks come from the loop,
  * never from inside http_call_start().
  *
@@ -25,6 +31,7 @@
 #ifndef HTTP_HTTP_H
 #define HTTP_HTTP_H
 
+#include "base/arena.h"
 #include "base/status.h"
 #include "base/str.h"
 #include "http/egress.h"
@@ -42,6 +49,7 @@ enum {
     HTTP_HOST_CONNECTIONS_MAX = 64,               /* per host, unless the options say otherwise */
     HTTP_ORIGINS_MAX          = 4096,             /* whose connections a client counts */
     HTTP_URL_MAX              = 16 * 1024,        /* bytes */
+    HTTP_PROXY_MAX            = 1024,             /* bytes of a proxy's URL */
     HTTP_HEADERS_SENT_MAX     = 128,              /* of one request */
     HTTP_HEADER_COUNT_MAX     = 256,              /* of one answer */
     HTTP_HEADERS_MAX          = 64 * 1024,        /* bytes of an answer's headers, by default */
@@ -71,8 +79,8 @@ struct http_client_options {
     const char *user_agent;            /* NULL: "tutti/<version>" */
     const char *ca_file;               /* PEM; NULL: the system's authorities */
     /* NULL-terminated; "host:port=host:port": connections to the first go to the second, whose
-     * address the egress rules must allow. Everything else, certificates too, stays as it was. For
-     * tests. NULL: none. */
+     * address the egress rules must allow. Everything else, certificates too, stays as it was; what
+     * a proxy connects to does as well. For tests. NULL: none. */
     const char *const *rewrites;
 };
 
@@ -124,11 +132,19 @@ struct http_request {
     unsigned redirects_max;   /* 0: a redirect is an answer like any other; see below */
     const char *const *hosts; /* NULL-terminated; where it may go, redirects too; NULL: anywhere */
     const struct http_tls *tls; /* NULL: as the client */
+    str proxy;                  /* as http_proxy_check() takes it; empty: none */
     bool allow_private;         /* the egress rules' private addresses are allowed too */
     bool is_compressed;         /* ask for gzip; the answer arrives decompressed */
     bool is_stream;             /* small buffers: for many answers that trickle */
     bool is_repeatable;         /* twice is as good as once */
 };
+
+/** Says whether `url` is one of a proxy: http://[user:password@]host[:port], at most HTTP_PROXY_MAX
+ * bytes. INVALID_ARGUMENT says what is wrong without quoting it: it may hold a password. */
+status http_proxy_check(str url, struct error *reterr);
+
+/** The password in a proxy's URL, decoded, in the arena; empty: none. `url` passed the check. */
+str http_proxy_password(str url, struct arena *arena);
 
 /*
  * Redirects: GET and HEAD follow 301, 302, 303, 307 and 308. Any other method follows 307 and 308

@@ -6,6 +6,7 @@
  *   request.c   checks and copies what was asked for
  *   answer.c    headers as they arrive
  *   intake.c    limits and handlers, for what arrives
+ *   proxied.c   the proxy that a call leaves by, and what it may be asked for
  *
  * and of the two transports, libcurl and our own for plain HTTP/1.1 (plain_internal.h):
  *
@@ -24,6 +25,7 @@
 #include "base/buf.h"
 #include "base/map.h"
 #include "http/http.h"
+#include "http/plain_names.h"
 #include "http/url.h"
 
 #include <curl/curl.h>
@@ -58,6 +60,7 @@ struct http_client {
     struct spare_easy spares[SPARE_EASIES_MAX];
     unsigned spare_count;
     unsigned depth;      /* functions that call handlers and that we are inside of */
+    struct names *names; /* owned */
     struct plain *plain; /* owned; NULL: all goes by libcurl, as some tests want it */
 
     struct loop_timer curl_timer; /* libcurl's wish to be called later */
@@ -79,6 +82,12 @@ struct http_client {
     size_t sockets_size;
 };
 
+/* Where a call leaves by; in the call's arena. */
+struct proxy {
+    const char *url;             /* without user and password */
+    const char *user, *password; /* NULL: none */
+};
+
 /* What of a request must live as long as the call, in its arena; headers, body and TLS texts until
  * the answer has begun. */
 struct request {
@@ -95,6 +104,7 @@ struct request {
     unsigned redirects_max;
     const char *const *hosts;
     struct http_tls tls;
+    const struct proxy *proxy; /* NULL: none */
 };
 
 /* The answer of one hop, as it arrives. */
@@ -146,6 +156,7 @@ struct http_call {
     struct arena *sent;        /* what goes out; NULL: it has, and is not sent again */
     struct transfer *transfer; /* owned; NULL: it is not libcurl's */
     struct plain_call *plain;  /* owned; NULL: it is not the other transport's */
+    struct proxied *proxied;   /* owned; NULL: nothing is asked before it goes to a proxy */
     struct loop_timer timer;
     int64_t started_ms, hop_ms, connected_ms, first_byte_ms; /* -1: not yet */
     unsigned redirects;
@@ -174,6 +185,8 @@ void http_client_use_curl(struct http_client *client);
 
 /* call.c */
 void call_begin_hop(struct http_call *call);
+/* libcurl takes the hop; false: it cannot. */
+bool call_begin_curl(struct http_call *call);
 /* Its request is about to go out over a connection that stands. */
 void call_goes_out(struct http_call *call);
 void call_finish(struct http_call *call); /* as `failure` says */
@@ -194,14 +207,24 @@ status request_copy(struct http_call *call, const struct http_request *from, str
 /* Checks scheme, host and rules of where a hop goes. */
 status request_check_target(const struct http_call *call, const struct url *target,
                             struct error *reterr);
-/* Asks the egress rules about what is dialled; NULL: it is of no known kind. */
+/* Asks the egress rules about an address of the target; NULL: it is of no known kind. */
 bool request_allows(struct http_call *call, const struct egress_address *address);
+/* About one that is dialled: of the target, or of the proxy. */
+bool request_may_dial(struct http_call *call, const struct egress_address *address);
 bool request_is_repeatable(const struct request *request);
 bool request_has_body(const struct request *request); /* maybe one of no bytes */
 /* It has gone out, and nobody will ask for it again: headers, body and TLS texts are freed. */
 void request_let_go(struct http_call *call);
 /* Where the answer redirects to and whether to follow: sets `redirect_url` or `failure`. */
 void request_follow(struct http_call *call);
+
+/* proxied.c */
+/* Empty: `*ret_proxy` is NULL. */
+status proxy_read(str url, struct arena *arena, const struct proxy **ret_proxy,
+                  struct error *reterr);
+/* Looks the target up, and goes on if it is allowed; false: the call is to end. */
+bool proxied_start(struct http_call *call);
+void proxied_stop(struct http_call *call);
 
 /* origins.c */
 /* A call begins and ends its stay with libcurl. */

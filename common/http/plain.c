@@ -13,7 +13,6 @@ struct plain *plain_new(struct http_client *client)
     struct plain *plain = mem_new(1, sizeof *plain);
     plain->client       = client;
     plain->loop         = client->loop;
-    plain->names        = names_new(client->loop);
     plain->input        = mem_alloc(PLAIN_INPUT_SIZE);
     plain->output       = buf_init(HEAD_SENT_MAX);
     plain->origins      = map_new(2 * (size_t)client->calls_max);
@@ -26,7 +25,6 @@ void plain_freep(struct plain **plain)
     struct plain *gone = TAKE(*plain);
     if (!gone) return;
     pool_done(gone);
-    names_free(gone->names);
     buf_done(&gone->output);
     free(gone->input);
     free(gone);
@@ -35,8 +33,8 @@ void plain_freep(struct plain **plain)
 bool plain_takes(const struct http_call *call)
 {
     const struct request *request = &call->request;
-    return call->client->plain && !call->client->rewrites && !request->target.is_https &&
-           !request->is_compressed && request->redirects_max == 0;
+    return call->client->plain && !call->client->rewrites && !request->proxy &&
+           !request->target.is_https && !request->is_compressed && request->redirects_max == 0;
 }
 
 bool plain_fail(struct http_call *call, enum http_failure failure, const char *reason)

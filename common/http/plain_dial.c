@@ -148,7 +148,7 @@ bool dial_start(struct http_call *call)
     struct net_addresses literal = {};
     const struct net_addresses *addresses = &literal;
     if (read_address(host, &literal)) return have_addresses(dial, addresses);
-    switch (names_find(call->client->plain->names, host, &dial->question, &addresses)) {
+    switch (names_find(call->client->names, host, &dial->question, &addresses)) {
     case NAMES_KNOWN: return have_addresses(dial, addresses);
     case NAMES_ASKED: return true;
     case NAMES_BUSY: break;

@@ -35,7 +35,6 @@ enum {
 struct plain {
     struct http_client *client; /* borrowed, as the next */
     struct loop *loop;
-    struct names *names;
     char *input;         /* PLAIN_INPUT_SIZE; what one socket gave, while it is looked at */
     struct buf output;   /* the head that is going out */
     struct map *origins; /* host and port -> struct plain_origin */

@@ -93,14 +93,25 @@ status request_check_target(const struct http_call *call, const struct url *targ
     return STATUS_OK;
 }
 
-bool request_allows(struct http_call *call, const struct egress_address *address)
+static bool allows(struct http_call *call, const struct egress_address *address, bool allow_private,
+                   const char *whose)
 {
-    bool allow_private = call->request.allow_private;
     if (address && egress_allows(call->client->egress, *address, allow_private)) return true;
     call->is_refused = true;
-    (void)snprintf(call->reason, sizeof call->reason, "%s address",
+    (void)snprintf(call->reason, sizeof call->reason, "%s%s address", whose,
                    address ? egress_class_name(egress_classify(*address)) : "unknown");
     return false;
+}
+
+bool request_allows(struct http_call *call, const struct egress_address *address)
+{
+    return allows(call, address, call->request.allow_private, "");
+}
+
+bool request_may_dial(struct http_call *call, const struct egress_address *address)
+{
+    return call->request.proxy ? allows(call, address, true, "the proxy has a ")
+                               : request_allows(call, address);
 }
 
 /* --- Copying ---------------------------------------------------------------------------------- */
@@ -224,12 +235,13 @@ status request_copy(struct http_call *call, const struct http_request *from, str
         return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "http request: the body exceeds %d bytes",
                     HTTP_BODY_SENT_MAX);
     }
-    arena_expect(call->arena, method.len + from->url.len + 2);
+    arena_expect(call->arena, method.len + from->url.len + 2); /* proxies are rare */
     arena_expect(call->sent, sent_size(from));
     request->method = copy(call, method);
     copy_limits(request, from);
     copy_hosts(call, from->hosts);
     copy_tls(call, from->tls);
+    TRY(proxy_read(from->proxy, call->arena, &request->proxy, reterr));
     TRY(copy_headers(call, from, reterr));
     TRY(copy_url(call, from->url, reterr));
     request->body =

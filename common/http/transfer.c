@@ -24,7 +24,7 @@ static curl_socket_t open_socket(void *context, curlsocktype purpose, struct cur
     struct http_call *call = context;
     struct egress_address target;
     bool is_known = egress_address_of(&address->addr, &target);
-    if (purpose != CURLSOCKTYPE_IPCXN || !request_allows(call, is_known ? &target : NULL)) {
+    if (purpose != CURLSOCKTYPE_IPCXN || !request_may_dial(call, is_known ? &target : NULL)) {
         return CURL_SOCKET_BAD;
     }
     int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
@@ -52,7 +52,7 @@ static int before_request(void *context, char *ip, char *, int, int)
     struct http_call *call = context;
     struct egress_address target;
     bool is_known = egress_address_parse(str_from(ip), &target);
-    if (!request_allows(call, is_known ? &target : NULL)) {
+    if (!request_may_dial(call, is_known ? &target : NULL)) {
         call->failure = HTTP_REFUSED;
         return CURL_PREREQFUNC_ABORT;
     }
@@ -204,6 +204,27 @@ static bool set_tls(struct http_call *call)
            set_blob(call->transfer->easy, CURLOPT_SSLKEY_BLOB, call->request.tls.key);
 }
 
+/* A tunnel was opened with the proxy's password of one call: libcurl would take it for others of
+ * another password, so it serves this one alone. CONNECT's own answer is nobody's. */
+static bool set_proxy(struct http_call *call)
+{
+    const struct proxy *proxy = call->request.proxy;
+    CURL *easy                = call->transfer->easy;
+    if (!proxy) return true;
+    bool is_set = set(true, curl_easy_setopt(easy, CURLOPT_PROXY, proxy->url));
+    is_set      = set(is_set, curl_easy_setopt(easy, CURLOPT_NOPROXY, "")); /* nor of it */
+    is_set      = set(is_set, curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L));
+    is_set      = set(is_set, curl_easy_setopt(easy, CURLOPT_CONNECT_TO, NULL));
+    if (!proxy->user) return is_set;
+    if (call->request.target.is_https) {
+        is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L));
+        is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L));
+    }
+    is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_PROXYAUTH, CURLAUTH_BASIC));
+    is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_PROXYUSERNAME, proxy->user));
+    return set(is_set, curl_easy_setopt(easy, CURLOPT_PROXYPASSWORD, proxy->password));
+}
+
 /* What every call sets. */
 static bool set_connection(struct http_call *call)
 {
@@ -290,7 +311,7 @@ static bool get_easy(struct http_call *call)
                 .is_repeatable = request_is_repeatable(request),
     };
     /* There are many with a body; the options of others would have to be undone. */
-    call->transfer->is_common = request_has_body(request) && !request->has_tls;
+    call->transfer->is_common = request_has_body(request) && !request->has_tls && !request->proxy;
     call->transfer->easy =
         call->transfer->is_common ? take_spare(call->client, &call->transfer->shape) : NULL;
     if (call->transfer->easy) return true;
@@ -323,8 +344,8 @@ bool transfer_start(struct http_call *call)
 {
     call->transfer = mem_new(1, sizeof *call->transfer);
     origin_enter(call);
-    return get_easy(call) && set_connection(call) && set_tls(call) && set_method(call) &&
-           set_headers(call) &&
+    return get_easy(call) && set_connection(call) && set_proxy(call) && set_tls(call) &&
+           set_method(call) && set_headers(call) &&
            curl_multi_add_handle(call->client->multi, call->transfer->easy) == CURLM_OK;
 }
 
@@ -360,7 +381,9 @@ static enum http_failure failure_of(const struct http_call *call, CURLcode curl_
     bool is_connected = call->phase == CALL_SENDING || call->phase == CALL_RECEIVING;
     switch (curl_code) {
     case CURLE_OK: return HTTP_NO_FAILURE;
-    case CURLE_COULDNT_RESOLVE_HOST: return HTTP_DNS;
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY: return HTTP_DNS;
+    case CURLE_PROXY: return HTTP_CONNECT;
     case CURLE_COULDNT_CONNECT: return call->is_refused ? HTTP_REFUSED : HTTP_CONNECT;
     case CURLE_OPERATION_TIMEDOUT: return is_connected ? HTTP_TIMEOUT_TOTAL : HTTP_TIMEOUT_CONNECT;
     case CURLE_SSL_CONNECT_ERROR:

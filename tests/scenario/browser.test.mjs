@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { confined, giveAway, unprivileged } from './support/nobody.mjs';
 import { BUSY, sworn, ways } from './support/hostile_pages.mjs';
+import { HttpProxy } from './support/http_proxy.mjs';
 import { readPng } from './support/png.mjs';
 import { scenario } from './support/suite.mjs';
 import { knows } from './support/tools.mjs';
@@ -113,6 +114,9 @@ after(async () => {
   await rm(folder, { recursive: true, force: true, maxRetries: 10 });
 });
 
+const proxy = await HttpProxy.start();
+after(() => proxy.stop());
+
 const config = {
   tools: {
     browser: { path: BROWSER, sandbox: !user.why, folder, pages: 2 },
@@ -122,6 +126,7 @@ const config = {
       banners: { adapter: 'browser', config: { template_hosts: ['127.0.0.1'] }, allow_private: true },
       web: { adapter: 'web', allow_private: true },
       strangers: { adapter: 'browser' },
+      proxied: { adapter: 'browser', allow_private: true, proxy: `http://${proxy.address}` },
     },
   },
 };
@@ -208,6 +213,13 @@ async function checkLimits(ask, refused) {
   assert.match(await refused('browser.render_page', { url: `${site.url}/`, wait_for: 'p >' }), /no CSS selector/);
 }
 
+// What a page loads leaves by the proxy of its connection, too.
+async function checkProxy(suite) {
+  const page = await suite.api.call('POST', '/v1/tools/browser.screenshot/invoke', { arguments: { url: `${site.url}/colours` }, connection: 'proxied' });
+  assert.equal(page.status, 200, page.text);
+  assert.deepEqual(proxy.seen.slice(0, 2), [`GET ${site.url}/robots.txt`, `GET ${site.url}/colours`]);
+}
+
 // What browsers fetch of their own accord, or by other ways than a page's requests.
 async function checkWays(ask) {
   const { data } = await ask('browser.render_page', { url: `${site.url}/ways`, wait_for: '#done', selectors: { seen: { first: '#done' } } });
@@ -244,6 +256,7 @@ const shown = async (suite) => {
   await checkPictures(ask);
   await checkTemplates(ask, refused);
   await checkLimits(ask, refused);
+  await checkProxy(suite);
   await checkWays(ask);
   await checkBusy(ask, refused);
 

@@ -37,6 +37,10 @@ enum {
     OAUTH2_DISCOVERY_MS = 3'600'000,
 };
 
+/* Members of a policy that no definition has: how its tokens are fetched. */
+#define OAUTH2_KEEPS_PRIVATE_OUT "keeps_private_out" /* true: no private addresses */
+#define OAUTH2_PROXY             "proxy"             /* as of http.h */
+
 struct oauth2_policy {
     bool is_oidc;
     json members; /* of the policy; borrowed */

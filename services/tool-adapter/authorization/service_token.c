@@ -132,6 +132,9 @@ status service_token_get(struct service_token *token, const struct manifest_acti
     json_unref(token->members);
     token->members = json_invalid();
     TRY(members_new(action->manifest, auth, scope, secrets, &token->members, reterr));
+    if (token->proxy.len > 0) {
+        json_object_put_text(&token->members, OAUTH2_PROXY, json_text_new(token->proxy));
+    }
     TRY(oauth2_read(token->members, false, &token->policy, reterr));
     token->is_asking = true;
     token->wait      = tokens_ask(token->tokens, &token->policy, on_token, token);

@@ -12,11 +12,12 @@
 #include "loop/loop.h"
 #include "tool-adapter/authorization/tokens.h"
 
-/** Zeroed at first, but for what is set by the caller: the first five. */
+/** Zeroed at first, but for what is set by the caller: the first six. */
 struct service_token {
     struct tokens *tokens; /* borrowed, as the next */
     struct loop *loop;
     int64_t until_ms; /* on clock_mono_ms(); it is there by then, or never */
+    str proxy;        /* as of http.h; empty: none */
     /* `code` OK: `text` holds. From the loop, never from inside service_token_get(). */
     void (*done)(status code, const struct error *error, void *context);
     void *context;

@@ -190,6 +190,11 @@ static void on_token(const struct http_result *http, void *context)
 /* --- fetching ----------------------------------------------------------------------------------
  */
 
+static str text_or_empty(json value)
+{
+    return json_is(value, JSON_TEXT) ? json_str(value) : (str){};
+}
+
 static status send(struct entry *entry, const struct http_request *request,
                    void (*on_done)(const struct http_result *, void *), struct error *reterr)
 {
@@ -198,8 +203,10 @@ static status send(struct entry *entry, const struct http_request *request,
     full.timeouts.total_ms              = TOKENS_FETCH_MS;
     full.body_max                       = OAUTH2_ANSWER_MAX;
     /* As far as the operator's rules do; not of an address that a stranger has named. */
-    full.allow_private = !json_is_truthy(json_get_text(entry->policy.members, "keeps_private_out"));
+    full.allow_private =
+        !json_is_truthy(json_get_text(entry->policy.members, OAUTH2_KEEPS_PRIVATE_OUT));
     full.is_compressed = true;
+    full.proxy         = text_or_empty(json_get_text(entry->policy.members, OAUTH2_PROXY));
     return http_call_start(entry->tokens->http, &full, &handlers, &entry->call, reterr);
 }
 

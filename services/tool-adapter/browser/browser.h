@@ -95,6 +95,7 @@ struct page_request {
     /* Addresses that the egress rules open, on the host of `url` only, or those that steps go to.
      */
     bool allow_private;
+    str proxy; /* as of http.h: what it loads comes by it; empty: none */
     int64_t total_ms;
     int64_t width, height; /* of the window, CSS pixels; 0: PAGE_VIEW_* */
     double scale;          /* pixels per CSS pixel; 0: 1 */

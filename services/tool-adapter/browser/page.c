@@ -33,7 +33,7 @@ json page_object_of(const char *key, json value)
 static void list_free(struct page *page)
 {
     const str *const texts[] = {&page->request.url, &page->request.html, &page->request.user_agent,
-                                &page->request.wait_for};
+                                &page->request.proxy, &page->request.wait_for};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) free((void *)(uintptr_t)texts[i]->ptr);
     json_unref(page->request.hosts);
     json_unref(page->request.settings);
@@ -300,6 +300,7 @@ static struct page *page_new(struct browser *browser, const struct page_request 
     page->request.url        = copy_of(is_given ? str_from(TEMPLATE_URL) : request->url);
     page->request.html       = copy_of(request->html);
     page->request.user_agent = copy_of(request->user_agent);
+    page->request.proxy      = copy_of(request->proxy);
     page->request.wait_for   = copy_of(request->wait_for);
     page->request.hosts      = json_copy_new(request->hosts); /* it may close after a reload */
     page->request.settings =

@@ -311,6 +311,7 @@ static void send(struct page_fetch *fetch, const struct url *url)
                                          .timeouts     = {.total_ms = PAGE_REQUEST_MS},
                                          .body_max     = PAGE_RESOURCE_MAX,
                                          .allow_private = may_be_private(page, url),
+                                         .proxy         = page->request.proxy,
                                          .is_compressed = true};
     status code =
         http_call_start(page->browser->options.http, &request, &handlers, &fetch->call, &error);
@@ -373,9 +374,13 @@ static void start(struct page_fetch *fetch)
         take_headers(fetch);
         send(fetch, &url);
     } else {
+        const struct turn_rules rules = {.user_agent    = page->request.user_agent,
+                                         .proxy         = page->request.proxy,
+                                         .allow_private = may_be_private(page, &url),
+                                         .wants_slot    = fetch->is_document};
         take_headers(fetch);
-        if (turn_begin(page->browser->options.hosts, &fetch->turn, &url, page->request.user_agent,
-                       may_be_private(page, &url), fetch->is_document, &error) != STATUS_OK) {
+        if (turn_begin(page->browser->options.hosts, &fetch->turn, &url, &rules, &error) !=
+            STATUS_OK) {
             go_without(fetch, "network", STATUS_UNAVAILABLE, 0, error.text);
         }
     }

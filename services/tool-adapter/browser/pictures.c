@@ -148,6 +148,7 @@ static status read_page(const struct engine_request *request, bool is_given,
     page->hosts         = json_get_text(request->config, "template_hosts");
     page->wait_for      = text_of(settings, "wait_for");
     page->allow_private = request->allow_private;
+    page->proxy         = request->proxy;
     page->total_ms      = seconds * 1'000;
     if (page->total_ms > request->total_ms) page->total_ms = request->total_ms;
     if (is_given ? page->html.len > 0 : page->url.len > 0) return STATUS_OK;

@@ -77,6 +77,7 @@ static status read_settings(const struct engine_request *request, struct page_re
     page->product         = PAGE_STEPS;
     page->accepts_dialogs = answer == 1;
     page->allow_private   = request->allow_private;
+    page->proxy           = request->proxy;
     page->mask            = request->mask;
     page->total_ms        = seconds * 1'000;
     if (page->total_ms > request->total_ms) page->total_ms = request->total_ms;

@@ -59,7 +59,8 @@ static const struct config_option options_table[] = {
      .kind   = CONFIG_TREE,
      .offset = offsetof(struct options, connections),
      .flags  = CONFIG_RELOADABLE,
-     .doc    = "Accounts by name: adapter, config, secrets, hosts, namespaces, allow_private."},
+     .doc    = "Accounts by name: adapter, config, secrets, hosts, namespaces, allow_private, "
+               "proxy."},
     {.path   = "tools.mcp.stdio",
      .kind   = CONFIG_TREE,
      .offset = offsetof(struct options, stdio_servers),

@@ -1,8 +1,11 @@
 #include "tool-adapter/connections/connection.h"
 
 #include "base/assert.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "config/config_pii.h"
+#include "http/http.h"
+#include "http/url.h"
 #include "json/json_pointer.h"
 #include "json/json_text.h"
 
@@ -49,9 +52,9 @@ static const char *keep(const struct reading *reading, str text)
 
 static void check_members(const struct reading *reading, json entry)
 {
-    static const char *const known[] = {"adapter",    "config",        "secrets",     "hosts",
-                                        "namespaces", "allow_private", "concurrency", "rate",
-                                        "burst",      "min_gap",       "budgets",     "pii"};
+    static const char *const known[] = {
+        "adapter", "config", "secrets", "hosts",   "namespaces", "allow_private", "concurrency",
+        "rate",    "burst",  "min_gap", "budgets", "pii",        "proxy"};
     for (size_t i = 0; i < json_count(entry); i++) {
         str key       = json_key_at(entry, i);
         bool is_known = false;
@@ -165,6 +168,73 @@ static const char *missing_secret(const struct connection *connection)
         }
     }
     return NULL;
+}
+
+/* --- the proxy -------------------------------------------------------------------------------- */
+
+/* Mail is no HTTP, and what a module of ours does leaves by no request. */
+static bool sends_requests(const struct manifest *manifest)
+{
+    if (manifest->base_url) return true;
+    for (size_t i = 0; i < manifest->action_count; i++) {
+        const struct manifest_action *action = &manifest->actions[i];
+        for (size_t k = 0; k < action->step_count; k++) {
+            const struct manifest_request *request = &action->steps[k].request;
+            bool is_web = request->kind == REQUEST_BUILTIN && request->document &&
+                          str_starts_with(str_from(request->document), str_from("web."));
+            if (request->kind == REQUEST_BROWSER || request->kind == REQUEST_MCP || is_web) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Its password is a secret of its own: who masks the URL alone would show it. */
+static void hide_password(const struct reading *reading, str url)
+{
+    str password = http_proxy_password(url, reading->arena);
+    if (password.len == 0) return;
+    (void)log_add_secret(password);
+    json_mask_add(reading->connection->mask, password);
+}
+
+static bool is_public(str url)
+{
+    struct url parsed;
+    return url_parse(url, &parsed) && parsed.user_info.len == 0;
+}
+
+/* The connection's goes before the manifest's. */
+static void read_proxy(const struct reading *reading, json given)
+{
+    struct connection *connection = reading->connection;
+    struct error error            = {};
+    str url                       = {};
+    bool is_there                 = !json_is(given, JSON_INVALID);
+    status code                   = STATUS_OK;
+    if (!is_there && reading->manifest->proxy) {
+        (void)find_secret(reading->manifest->proxy, &url, NULL, connection);
+    } else if (json_is(given, JSON_TEXT)) {
+        url = str_from(keep(reading, json_str(given)));
+    } else if (is_there) {
+        code = config_secret_read(reading->config, given, reading->arena, &url, &error);
+    }
+    if (code == STATUS_OK && url.len == 0 && !is_there) return;
+    if (code == STATUS_OK) code = http_proxy_check(url, &error);
+    if (code == STATUS_OK && json_is(given, JSON_TEXT) && !is_public(url)) {
+        code = fail(&error, STATUS_INVALID_ARGUMENT, "a URL with a password is a secret");
+    }
+    if (code == STATUS_OK && !sends_requests(reading->manifest)) {
+        code = fail(&error, STATUS_INVALID_ARGUMENT, "the adapter `%s` sends nothing by HTTP",
+                    reading->manifest->name);
+    }
+    if (code != STATUS_OK) {
+        found(reading, "proxy", (str){}, "{ secret: NAME }", "%s", error.text);
+        return;
+    }
+    connection->proxy = url;
+    hide_password(reading, url);
 }
 
 /* --- limits ----------------------------------------------------------------------------------- */
@@ -347,6 +417,7 @@ void connection_read(const struct config *config, str name, json entry,
     ret_connection->hosts         = texts_of(&reading, entry, "hosts");
     ret_connection->namespaces    = texts_of(&reading, entry, "namespaces");
     ret_connection->allow_private = json_is(json_get_text(entry, "allow_private"), JSON_TRUE);
+    read_proxy(&reading, json_get_text(entry, "proxy"));
     read_limits(&reading, entry);
     read_budgets(&reading, json_get_text(entry, "budgets"));
     read_personal(&reading, json_get_text(entry, "pii"));

@@ -40,6 +40,7 @@ struct connection {
     const char *const *namespaces; /* NULL-terminated; NULL: all */
     const char *const *hosts;      /* beside that of `base_url`; NULL-terminated; NULL: none */
     bool allow_private;
+    str proxy;                     /* as of http.h: its requests leave by it; empty: none */
     struct scrub_options personal; /* of parameters that may hold personal data: masked */
     bool is_entry;                 /* stands in the configuration */
     const char *lacks;             /* a secret that must be set and is not; NULL: none */

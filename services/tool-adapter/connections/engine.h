@@ -71,6 +71,7 @@ struct engine_request {
     int64_t total_ms;                    /* it may take so long */
     int64_t answer_max;                  /* bytes of the answer's body */
     bool allow_private;                  /* addresses that the egress rules open may be called */
+    str proxy;                           /* as of http.h; empty: none */
 };
 
 struct engine_result {

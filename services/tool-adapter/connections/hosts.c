@@ -11,13 +11,15 @@ enum {
     ROBOTS_BODY_MAX = 10 << 20,
     ROBOTS_TOTAL_MS = 20'000,
     ROBOTS_URL_MAX  = 512,
+    KEY_MAX         = ROBOTS_URL_MAX + HTTP_PROXY_MAX,
     AGENT_MAX       = 300
 };
 
 struct host {
     struct hosts *hosts;
-    char *key; /* owned: origin, behind a sign for private addresses */
-    char *robots_url;
+    char *key; /* owned: origin and proxy, behind a sign for private addresses */
+    size_t origin_len;
+    char *robots_url, *proxy; /* owned; the proxy's may be empty */
     bool allow_private;
     char user_agent[AGENT_MAX];
     struct robots *robots; /* NULL: not known */
@@ -51,6 +53,7 @@ static void host_free(struct host *host)
     robots_free(host->robots);
     buf_done(&host->text);
     free(host->robots_url);
+    free(host->proxy);
     free(host->key);
     free(host);
 }
@@ -147,6 +150,7 @@ static void ask_for_robots(struct host *host)
                                          .body_max      = ROBOTS_BODY_MAX,
                                          .redirects_max = HTTP_REDIRECTS_MAX,
                                          .allow_private = host->allow_private,
+                                         .proxy         = str_from(host->proxy),
                                          .is_compressed = true};
     host->text                        = buf_init(ROBOTS_SIZE_MAX);
     host->code = http_call_start(host->hosts->http, &request, &handler, &host->call, &host->why);
@@ -175,7 +179,7 @@ static bool pass_tollgate(struct host *host, struct turn *turn)
                                          .starts_period_us = turn->delay_ms * 1'000};
     if (!host->hosts->tollgates) return true;
     turn->pass = (struct tollgate_pass){.decided = on_tollgate, .context = turn};
-    (void)buf_printf(&name, "host:%s", host->key + 1);
+    (void)buf_printf(&name, "host:%.*s", (int)host->origin_len, host->key + 1);
     bool waits = tollgate_enter(host->hosts->tollgates, buf_str(&name), &rules, &turn->pass) ==
                  TOLLGATE_WAIT;
     if (waits) host->at_tollgate = turn;
@@ -242,12 +246,15 @@ static void pump(void *context)
     if (decide(host, turn)) be_ready(host, turn);
 }
 
-static status host_of(struct hosts *hosts, const struct url *url, str user_agent,
-                      bool allow_private, struct host **ret_host, struct error *reterr)
+static status host_of(struct hosts *hosts, const struct url *url, const struct turn_rules *rules,
+                      struct host **ret_host, struct error *reterr)
 {
-    CLEANUP(buf_done) struct buf key = buf_init(ROBOTS_URL_MAX);
-    (void)buf_put_byte(&key, allow_private ? '+' : '-');
+    CLEANUP(buf_done) struct buf key = buf_init(KEY_MAX);
+    (void)buf_put_byte(&key, rules->allow_private ? '+' : '-');
     (void)url_put_origin(&key, url);
+    size_t origin_len = key.len - 1;
+    (void)buf_put_byte(&key, ' ');
+    (void)buf_put_str(&key, rules->proxy);
     *ret_host = map_get(hosts->by_key, buf_str(&key));
     if (*ret_host) return STATUS_OK;
     if (map_count(hosts->by_key) == HOSTS_MAX) forget_idle(hosts);
@@ -256,13 +263,16 @@ static status host_of(struct hosts *hosts, const struct url *url, str user_agent
                     HOSTS_MAX);
     }
     CLEANUP(buf_done) struct buf robots = buf_init(ROBOTS_URL_MAX);
-    (void)buf_put_text(&robots, key.ptr + 1);
+    (void)buf_put_str(&robots, str_slice(buf_str(&key), 1, origin_len + 1));
     (void)buf_put_text(&robots, "/robots.txt");
     struct host *host = mem_new(1, sizeof *host);
-    *host             = (struct host){.hosts = hosts, .allow_private = allow_private};
+    *host             = (struct host){.hosts         = hosts,
+                                      .origin_len    = origin_len,
+                                      .proxy         = mem_dup(rules->proxy.ptr, rules->proxy.len),
+                                      .allow_private = rules->allow_private};
     host->timer       = (struct loop_timer){.fire = pump, .context = host};
-    size_t len        = user_agent.len < AGENT_MAX ? user_agent.len : AGENT_MAX - 1;
-    memcpy(host->user_agent, user_agent.ptr, len);
+    size_t len        = rules->user_agent.len < AGENT_MAX ? rules->user_agent.len : AGENT_MAX - 1;
+    memcpy(host->user_agent, rules->user_agent.ptr, len);
     bool is_put      = map_put(hosts->by_key, buf_str(&key), host);
     host->key        = buf_take(&key);
     host->robots_url = buf_take(&robots);
@@ -271,11 +281,11 @@ static status host_of(struct hosts *hosts, const struct url *url, str user_agent
     return STATUS_OK;
 }
 
-status turn_begin(struct hosts *hosts, struct turn *turn, const struct url *url, str user_agent,
-                  bool allow_private, bool wants_slot, struct error *reterr)
+status turn_begin(struct hosts *hosts, struct turn *turn, const struct url *url,
+                  const struct turn_rules *rules, struct error *reterr)
 {
     struct host *host = NULL;
-    TRY(host_of(hosts, url, user_agent, allow_private, &host, reterr));
+    TRY(host_of(hosts, url, rules, &host, reterr));
     CLEANUP(buf_done) struct buf target = buf_init(HTTP_URL_MAX + 2);
     (void)buf_put_str(&target, url->path.len > 0 ? url->path : str_from("/"));
     if (url->query.len > 0) {
@@ -283,7 +293,7 @@ status turn_begin(struct hosts *hosts, struct turn *turn, const struct url *url,
         (void)buf_put_str(&target, url->query);
     }
     turn->host                                       = host;
-    turn->wants_slot                                 = wants_slot;
+    turn->wants_slot                                 = rules->wants_slot;
     turn->has_slot                                   = false;
     turn->pass                                       = (struct tollgate_pass){};
     turn->target                                     = buf_take(&target);

@@ -7,8 +7,8 @@
  * HOST_CONNECTIONS_MAX requests of this one are under way at one host. What robots.txt forbids gets
  * no turn.
  *
- * Hosts are kept apart by scheme, name and port, and by whether private addresses may be called:
- * what one connection may not see is no answer for another that may.
+ * Hosts are kept apart by scheme, name and port, and by whether private addresses may be called and
+ * which proxy is between: what one connection may not see is no answer for another that may.
  *
  * Threads: belongs to the loop. `ready` never comes from inside turn_begin() or turn_end().
  */
@@ -65,10 +65,17 @@ struct hosts *hosts_new(struct loop *loop, struct http_client *http, struct toll
 /** No turn may be open. NULL is fine. */
 void hosts_freep(struct hosts **hosts);
 
-/** Asks for a turn at `url`, in the order of asking. `wants_slot` false: only for the verdict.
- * RESOURCE_EXHAUSTED: too many hosts are in use; `ready` does not come then. */
-status turn_begin(struct hosts *hosts, struct turn *turn, const struct url *url, str user_agent,
-                  bool allow_private, bool wants_slot, struct error *reterr);
+struct turn_rules {
+    str user_agent;
+    str proxy; /* as of http.h; empty: none */
+    bool allow_private;
+    bool wants_slot; /* false: only the verdict is wanted */
+};
+
+/** Asks for a turn at `url`, in the order of asking; `rules` are copied. RESOURCE_EXHAUSTED: too
+ * many hosts are in use; `ready` does not come then. */
+status turn_begin(struct hosts *hosts, struct turn *turn, const struct url *url,
+                  const struct turn_rules *rules, struct error *reterr);
 
 /** Ends a turn, or takes the wish for one back. Does nothing for one that was never begun. */
 void turn_end(struct turn *turn);

@@ -238,6 +238,44 @@ status file_arguments_look(const struct manifest_action *action, json params,
     return STATUS_OK;
 }
 
+/* --- their bytes -------------------------------------------------------------------------------
+ */
+
+static status decode(const char *name, str base64, struct arena *arena, str *ret_blob,
+                     struct error *reterr)
+{
+    size_t size = 0;
+    char *data  = arena_alloc(arena, base64.len + 1);
+    if (!data) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
+    if (!base64_decode(base64, data, &size)) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT, "`%s` is no base64", name);
+    }
+    *ret_blob = (str){.ptr = data, .len = size};
+    return STATUS_OK;
+}
+
+status file_arguments_blob(json params, const char *name, const struct file_set *files,
+                           struct arena *arena, str *ret_blob, struct error *reterr)
+{
+    json value  = name ? json_get_text(params, name) : json_invalid();
+    json base64 = json_get_text(value, "base64");
+    json id     = json_get_text(value, "file");
+    if (!name) return STATUS_OK;
+    if (json_is(value, JSON_TEXT)) {
+        *ret_blob = json_str(value);
+        return STATUS_OK;
+    }
+    if (json_is(id, JSON_TEXT)) {
+        const struct stored_file *file = file_set_find(files, json_str(id));
+        if (!file) return fail(reterr, STATUS_INVALID_ARGUMENT, "`%s`: no stored file", name);
+        *ret_blob = (str){.ptr = file->data.ptr, .len = file->data.len};
+        return STATUS_OK;
+    }
+    if (json_is(base64, JSON_TEXT)) return decode(name, json_str(base64), arena, ret_blob, reterr);
+    return fail(reterr, STATUS_INVALID_ARGUMENT,
+                "`%s`: give a text, {base64: ...} or {file: the id of a stored file}", name);
+}
+
 /* --- answers -----------------------------------------------------------------------------------
  */
 

@@ -34,6 +34,11 @@ status file_arguments_fill(const struct manifest_action *action, const struct fi
 status file_arguments_look(const struct manifest_action *action, json params,
                            struct media_types *types, struct error *reterr);
 
+/** The bytes of the blob `name` (NULL: of none), a view of `params`, of the file or in the arena.
+ * INVALID_ARGUMENT names it. */
+status file_arguments_blob(json params, const char *name, const struct file_set *files,
+                           struct arena *arena, str *ret_blob, struct error *reterr);
+
 /** How an answer is to be kept; `*ret_keeps` false: not at all. Views of `params`.
  * INVALID_ARGUMENT names the member. */
 status file_arguments_keep(const struct manifest_action *action, json params, int64_t now_us,

@@ -144,10 +144,10 @@ static status send(struct exchange *exchange, struct error *reterr)
     const struct http_handlers handlers = {.on_done = on_http, .context = exchange};
     int64_t left_ms                     = exchange->request.until_ms - clock_mono_ms();
     int64_t total_ms                    = exchange->request.action->total_ms;
+    struct http_client *http            = exchange->means->http;
     if (left_ms <= 0) return fail(reterr, STATUS_DEADLINE_EXCEEDED, "no time is left for it");
     exchange->http.timeouts.total_ms = left_ms < total_ms ? left_ms : total_ms;
-    return http_call_start(exchange->means->http, &exchange->http, &handlers, &exchange->call,
-                           reterr);
+    return http_call_start(http, &exchange->http, &handlers, &exchange->call, reterr);
 }
 
 static void on_http(const struct http_result *http, void *context)
@@ -224,38 +224,6 @@ static status put_hosts(struct exchange *exchange, struct error *reterr)
     return STATUS_OK;
 }
 
-/* A file as a parameter gives it: its text, {"base64": ...}, or {"file": id}. */
-static status read_blob(const struct exchange_request *request, str *ret_blob, struct error *reterr)
-{
-    const char *name = request->step->request.body_blob;
-    if (!name) return STATUS_OK;
-    json value  = json_get_text(json_get_text(request->scope, "params"), name);
-    json base64 = json_get_text(value, "base64");
-    json id     = json_get_text(value, "file");
-    if (json_is(value, JSON_TEXT)) {
-        *ret_blob = json_str(value);
-        return STATUS_OK;
-    }
-    if (json_is(id, JSON_TEXT)) {
-        const struct stored_file *file = file_set_find(request->files, json_str(id));
-        if (!file) return fail(reterr, STATUS_INVALID_ARGUMENT, "`%s`: no stored file", name);
-        *ret_blob = (str){.ptr = file->data.ptr, .len = file->data.len};
-        return STATUS_OK;
-    }
-    if (!json_is(base64, JSON_TEXT)) {
-        return fail(reterr, STATUS_INVALID_ARGUMENT,
-                    "`%s`: give a text, {base64: ...} or {file: the id of a stored file}", name);
-    }
-    size_t size = 0;
-    char *data  = arena_alloc(request->arena, json_str(base64).len + 1);
-    if (!data) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
-    if (!base64_decode(json_str(base64), data, &size)) {
-        return fail(reterr, STATUS_INVALID_ARGUMENT, "`%s` is no base64", name);
-    }
-    *ret_blob = (str){.ptr = data, .len = size};
-    return STATUS_OK;
-}
-
 static bool is_repeatable(const struct manifest_action *action)
 {
     return action->effect == EFFECT_READ || action->idempotency.kind == IDEMPOTENCY_NATURAL ||
@@ -281,7 +249,9 @@ static status start_http(struct exchange *exchange, struct error *reterr)
                                               .access_token = token_of(exchange),
                                               .now_us       = clock_unix_us(),
                                               .kept         = request->connection->kept};
-    TRY(read_blob(request, &source.blob, reterr));
+    TRY(file_arguments_blob(json_get_text(request->scope, "params"),
+                            request->step->request.body_blob, request->files, request->arena,
+                            &source.blob, reterr));
     TRY(outgoing_render(&source, outgoing, reterr));
     for (size_t i = 0; i < outgoing->header_count; i++) {
         const struct outgoing_header *header = &outgoing->headers[i];
@@ -301,6 +271,7 @@ static status start_http(struct exchange *exchange, struct error *reterr)
         .body_max      = (size_t)action->manifest->answer_max,
         .redirects_max = REDIRECTS_MAX,
         .allow_private = request->connection->allow_private,
+        .proxy         = request->connection->proxy,
         .is_compressed = true,
         .is_repeatable = is_repeatable(action),
     };
@@ -335,6 +306,7 @@ static status ask_token(struct exchange *exchange, struct error *reterr)
     exchange->token.until_ms               = request->until_ms;
     exchange->token.done                   = on_token;
     exchange->token.context                = exchange;
+    exchange->token.proxy                  = request->connection->proxy;
     return service_token_get(&exchange->token, request->action, auth_of(exchange), request->scope,
                              &exchange->secrets, reterr);
 }
@@ -415,6 +387,7 @@ static status start_engine(struct exchange *exchange, struct error *reterr)
         .total_ms      = left_ms < request->action->total_ms ? left_ms : request->action->total_ms,
         .answer_max    = request->action->manifest->answer_max,
         .allow_private = request->connection->allow_private,
+        .proxy         = request->connection->proxy,
     };
     return exchange->engine->start(exchange->engine->self, &engine, &handlers,
                                    &exchange->engine_call, reterr);

@@ -46,7 +46,8 @@ static bool make_key(const struct mcp_call *call, char ret_key[static KEY_SIZE])
     uint8_t hash[SHA256_SIZE];
     bool is_whole = json_print(call->request.client, JSON_SORTED, &text) &&
                     buf_put_str(&text, mcp_call_address(call)) &&
-                    buf_put_byte(&text, call->request.keeps_private_out ? '0' : '1');
+                    buf_put_byte(&text, call->request.keeps_private_out ? '0' : '1') &&
+                    buf_put_str(&text, call->request.proxy);
     if (!is_whole) return false;
     sha256((bytes){text.ptr, text.len}, hash);
     hex_encode(hash, sizeof hash, ret_key);
@@ -155,7 +156,10 @@ static void take_server(struct mcp_discovery *discovery, str body)
         server_metadata_read(json_str(discovery->issuer), body, request->client,
                              discovery->resource, discovery->challenge.scope, &policy, &error);
     if (code == STATUS_OK && request->keeps_private_out) {
-        json_object_put_text(&policy, "keeps_private_out", json_bool(true));
+        json_object_put_text(&policy, OAUTH2_KEEPS_PRIVATE_OUT, json_bool(true));
+    }
+    if (code == STATUS_OK && request->proxy.len > 0) {
+        json_object_put_text(&policy, OAUTH2_PROXY, json_text_new(request->proxy));
     }
     finish(discovery, code, policy, error.text);
 }
@@ -214,6 +218,7 @@ static void seek(struct mcp_discovery *discovery)
                                          .body_max      = RESOURCE_METADATA_SIZE_MAX,
                                          .timeouts      = {.total_ms = left_ms},
                                          .allow_private = !call->request.keeps_private_out,
+                                         .proxy         = call->request.proxy,
                                          .is_compressed = true};
     status code =
         http_call_start(call->client->http, &request, &handlers, &discovery->http, &error);

@@ -50,6 +50,7 @@ static void say_aside(struct mcp_call *call, const char *http_method, const char
                                           .outgoing          = &outgoing,
                                           .message           = message,
                                           .hosts             = call->request.hosts,
+                                          .proxy             = call->request.proxy,
                                           .keeps_private_out = call->request.keeps_private_out};
     mcp_aside_send(call->client, &aside);
 }
@@ -267,6 +268,7 @@ static status make_request(struct mcp_call *call, struct http_request *ret_reque
         .timeouts      = {.total_ms = left_ms, .first_byte_ms = -1, .idle_ms = -1},
         .hosts         = call->request.hosts,
         .allow_private = !call->request.keeps_private_out,
+        .proxy         = call->request.proxy,
     };
     return STATUS_OK;
 }

@@ -140,6 +140,9 @@ static status message_make(struct aside *aside, const struct mcp_aside *from, st
         .hosts         = from->hosts,
         .allow_private = !from->keeps_private_out,
     };
+    const char *proxy = arena_strdup(aside->arena, from->proxy);
+    if (!proxy) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the message is too large");
+    aside->request.proxy = str_from(proxy);
     return STATUS_OK;
 }
 

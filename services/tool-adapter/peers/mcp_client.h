@@ -76,6 +76,7 @@ struct mcp_request {
     int64_t until_ms;  /* on clock_mono_ms() */
     size_t answer_max; /* bytes of a message; 0: MCP_ANSWER_MAX */
     const char *const *hosts; /* as of http.h */
+    str proxy;                /* as of http.h; empty: none */
     bool keeps_private_out;   /* not even those that the egress rules open */
 };
 

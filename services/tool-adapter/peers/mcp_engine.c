@@ -111,6 +111,9 @@ static json policy_new(const struct engine_request *request, json client)
     json_object_put_text(&given, "client", client);
     json_object_put_text(&given, "endpoints", endpoints);
     put_setting(&given, "scopes", request->config, "scopes");
+    if (request->proxy.len > 0) {
+        json_object_put_text(&given, OAUTH2_PROXY, json_text_new(request->proxy));
+    }
     json_object_put_text(&policy, "oauth2", given);
     return policy;
 }
@@ -359,6 +362,7 @@ static status start(void *self, const struct engine_request *request,
                                       .traceparent       = request->traceparent,
                                       .until_ms          = clock_mono_ms() + request->total_ms,
                                       .answer_max        = (size_t)request->answer_max,
+                                      .proxy             = request->proxy,
                                       .keeps_private_out = !request->allow_private};
     if (code == STATUS_OK && !is_local) {
         code = check_client(reach->client, request->config, reterr);

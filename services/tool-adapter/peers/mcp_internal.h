@@ -36,6 +36,7 @@ struct mcp_aside {
     const struct mcp_outgoing *outgoing;
     json message; /* instead of the outgoing's own; JSON_INVALID: that */
     const char *const *hosts;
+    str proxy; /* copied */
     bool keeps_private_out;
 };
 void mcp_policies_free(struct map *policies);

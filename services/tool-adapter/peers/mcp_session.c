@@ -23,6 +23,7 @@ struct mcp_session {
     char id[MCP_SESSION_MAX + 1]; /* empty: the server gave none */
     char version[VERSION_SIZE];
     json endpoint, headers; /* owned; for the farewell */
+    char *proxy;            /* owned; may be empty */
     bool keeps_private_out;
     bool is_open, is_lost;         /* lost: not found any more; gone with its last call */
     struct mcp_call *opener;       /* introduces itself; NULL: nobody */
@@ -45,6 +46,7 @@ static void session_free(struct mcp_session *session)
     loop_timer_clear(client->loop, &session->idle);
     json_unref(session->endpoint);
     json_unref(session->headers);
+    free(session->proxy);
     free(session);
 }
 
@@ -58,6 +60,7 @@ static void say_farewell(struct mcp_session *session)
     const struct mcp_aside aside       = {.http_method       = "DELETE",
                                           .endpoint          = session->endpoint,
                                           .outgoing          = &outgoing,
+                                          .proxy             = str_from(session->proxy),
                                           .keeps_private_out = session->keeps_private_out};
     if (session->is_open && !session->is_lost && *session->id) {
         mcp_aside_send(session->client, &aside);
@@ -78,6 +81,7 @@ static struct mcp_session *session_new(struct mcp_call *call, const char *key)
     session->client                = client;
     session->endpoint              = json_ref(from->endpoint);
     session->headers               = json_ref(from->headers);
+    session->proxy                 = mem_dup(from->proxy.ptr, from->proxy.len);
     session->keeps_private_out     = from->keeps_private_out;
     session->idle                  = (struct loop_timer){.fire = on_idle, .context = session};
     session->next                  = client->sessions;
@@ -102,8 +106,9 @@ static bool make_key(const struct mcp_call *call, char ret_key[static KEY_SIZE])
         is_whole = json_print(request->headers, JSON_SORTED, &text);
     }
     if (!is_whole || !buf_put_byte(&text, request->keeps_private_out ? '0' : '1') ||
-        !buf_put_byte(&text, request->answers ? '1' : '0'))
+        !buf_put_byte(&text, request->answers ? '1' : '0') || !buf_put_str(&text, request->proxy)) {
         return false;
+    }
     sha256((bytes){text.ptr, text.len}, hash);
     hex_encode(hash, sizeof hash, ret_key);
     return true;

@@ -23,6 +23,7 @@ struct visit {
     char agent[AGENT_MAX], type[TYPE_MAX], retry_after[TYPE_MAX];
     enum visit_form form;
     struct recipe *recipe;
+    char *proxy; /* owned; may be empty */
     bool allow_private, is_cancelled, is_working, is_rendered;
     unsigned redirects;
     struct buf body;
@@ -45,6 +46,7 @@ static void visit_free(struct visit *visit)
     recipe_release(visit->recipe);
     buf_done(&visit->body);
     buf_done(&visit->url);
+    free(visit->proxy);
     free(visit);
 }
 
@@ -257,6 +259,7 @@ static void has_turn(struct turn *turn)
           .timeouts      = {.idle_ms = VISIT_IDLE_MS, .total_ms = VISIT_TOTAL_MS},
           .body_max      = VISIT_SIZE_MAX,
           .allow_private = visit->allow_private,
+          .proxy         = str_from(visit->proxy),
           .is_compressed = true};
     status code = http_call_start(visit->means->http, &request, &handlers, &visit->call,
                                   &visit->result.error);
@@ -309,6 +312,7 @@ static void render(struct visit *visit, const struct visit_request *request)
                                       .user_agent    = str_from(visit->agent),
                                       .wait_for      = request->wait_for,
                                       .allow_private = request->allow_private,
+                                      .proxy         = request->proxy,
                                       .total_ms      = request->render_ms};
     status code = page_start(visit->means->browser, &page, was_rendered, visit, &visit->page,
                              &visit->result.error);
@@ -333,8 +337,11 @@ static void begin_hop(struct visit *visit)
         finish_soon(visit);
         return;
     }
-    status code = turn_begin(visit->means->hosts, &visit->turn, &url, str_from(visit->agent),
-                             visit->allow_private, true, error);
+    const struct turn_rules rules = {.user_agent    = str_from(visit->agent),
+                                     .proxy         = str_from(visit->proxy),
+                                     .allow_private = visit->allow_private,
+                                     .wants_slot    = true};
+    status code = turn_begin(visit->means->hosts, &visit->turn, &url, &rules, error);
     if (code == STATUS_OK) return;
     fault(visit, "network", STATUS_UNAVAILABLE);
     finish_soon(visit);
@@ -355,6 +362,7 @@ struct visit *visit_start(const struct visit_means *means, const struct visit_re
                             .recipe  = request->recipe,
                             .is_rendered   = request->is_rendered,
                             .allow_private = request->allow_private,
+                            .proxy         = mem_dup(request->proxy.ptr, request->proxy.len),
                             .body          = buf_init(VISIT_SIZE_MAX),
                             .timer         = {.fire = finish_from_loop, .context = visit}};
     if (visit->recipe) visit->recipe->users++;

@@ -48,6 +48,7 @@ struct visit_request {
     str user_agent;
     enum visit_form form;
     struct recipe *recipe; /* of VISIT_DATA; the visit becomes a user of it */
+    str proxy;             /* as of http.h; copied */
     bool allow_private;
     bool is_rendered; /* by the browser; what follows is its page's */
     str wait_for;     /* copied */

@@ -31,6 +31,7 @@ static void call_free(struct web_call *call)
     json_unref(call->url);
     json_unref(call->wait_for_kept);
     call->web->calls--;
+    free(call->proxy);
     free(call);
 }
 
@@ -145,6 +146,7 @@ struct visit_request web_visit_request(const struct web_call *call, str url)
                                   .form          = call->form,
                                   .recipe        = call->recipe,
                                   .allow_private = call->allow_private,
+                                  .proxy         = str_from(call->proxy),
                                   .is_rendered   = call->is_rendered,
                                   .wait_for      = call->wait_for,
                                   .render_ms     = call->render_ms};
@@ -188,9 +190,11 @@ static status start_robots(struct web_call *call, json settings, struct error *r
     if (!url_parse(json_str(call->url), &url)) {
         return fail(reterr, STATUS_INVALID_ARGUMENT, "`url` is no http or https URL");
     }
-    call->turn = (struct turn){.ready = robots_came, .context = call};
-    return turn_begin(call->web->means.hosts, &call->turn, &url, str_from(call->agent),
-                      call->allow_private, false, reterr);
+    call->turn                    = (struct turn){.ready = robots_came, .context = call};
+    const struct turn_rules rules = {.user_agent    = str_from(call->agent),
+                                     .proxy         = str_from(call->proxy),
+                                     .allow_private = call->allow_private};
+    return turn_begin(call->web->means.hosts, &call->turn, &url, &rules, reterr);
 }
 
 static status start_batch(struct web_call *call, json settings, struct error *reterr)
@@ -238,6 +242,7 @@ static status web_start(void *self, const struct engine_request *request,
     *call               = (struct web_call){.web = web, .handlers = *handlers};
     call->timer         = (struct loop_timer){.fire = time_is_over, .context = call};
     call->allow_private = request->allow_private;
+    call->proxy         = mem_dup(request->proxy.ptr, request->proxy.len);
     call->progress      = request->progress;
     status code         = start_function(call, request, reterr);
     if (code != STATUS_OK) {

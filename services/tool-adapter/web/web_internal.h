@@ -30,6 +30,7 @@ struct web_call {
     enum visit_form form;
     char agent[AGENT_SIZE];
     bool allow_private, is_rendered;
+    char *proxy;        /* owned; may be empty */
     json wait_for_kept; /* owned */
     str wait_for;
     int64_t render_ms;

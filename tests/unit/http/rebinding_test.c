@@ -54,7 +54,7 @@ void freeaddrinfo(struct addrinfo *list)
 }
 
 /* One request by a client of its own, which remembers no answer of before. */
-static void ask_for(struct fixture *f, const char *path, struct outcome *outcome)
+static void ask_by(struct fixture *f, const char *path, const char *proxy, struct outcome *outcome)
 {
     static const char *const opened[]  = {"127.0.0.0/8", NULL};
     static const char *const plain[]   = {"rebind.test", NULL};
@@ -64,7 +64,8 @@ static void ask_for(struct fixture *f, const char *path, struct outcome *outcome
     const struct http_client_options options = {.loop = f->loop, .egress = rules, .calls_max = 4};
     struct http_client *kept                 = f->client;
     char url[1024];
-    const struct http_request request = {.url = str_from(url_of(f, "rebind.test", path, url))};
+    const struct http_request request = {.url   = str_from(url_of(f, "rebind.test", path, url)),
+                                         .proxy = str_from(proxy)};
     f->client                         = new_client(&options);
     const int64_t base_ms             = f->now_ms - clock_mono_ms();
     (void)start(f, "", &request, outcome, false);
@@ -75,6 +76,11 @@ static void ask_for(struct fixture *f, const char *path, struct outcome *outcome
     }
     http_client_free(f->client);
     f->client = kept;
+}
+
+static void ask_for(struct fixture *f, const char *path, struct outcome *outcome)
+{
+    ask_by(f, path, "", outcome);
 }
 
 static void ask(struct fixture *f, struct outcome *outcome)
@@ -130,11 +136,96 @@ static void each_of_several_is_checked(void **state)
     assert_null(strstr(cut.error.text, "private address")); /* which was not the reason */
 }
 
+/* --- by a proxy: what it dials is not seen here ----------------------------------------------- */
+
+static void assert_refused(struct fixture *f, const char *proxy, const char *why)
+{
+    unsigned reached                             = hostile_connections(f->server);
+    CLEANUP(outcome_done) struct outcome outcome = {};
+    ask_by(f, "/ok", proxy, &outcome);
+    assert_string_equal(http_failure_name(outcome.failure), "refused");
+    assert_non_null(strstr(outcome.error.text, why));
+    assert_false(outcome.was_sent);
+    assert_int_equal(hostile_connections(f->server), reached);
+}
+
+static void all_addresses_of_the_target_are_checked(void **state)
+{
+    struct fixture *f = *state;
+    char proxy[64];
+    struct url url;
+    char room[1024];
+    assert_true(url_parse(str_from(url_of(f, "127.0.0.1", "/", room)), &url));
+    (void)snprintf(proxy, sizeof proxy, "http://u:p@127.0.0.1:%u/", url.port);
+
+    answers[0]                                   = "127.0.0.1";
+    answers[1]                                   = NULL;
+    CLEANUP(outcome_done) struct outcome reached = {};
+    ask_by(f, "/ok", proxy, &reached);
+    assert_int_equal(reached.code, STATUS_OK);
+    assert_true(reached.was_sent);
+
+    answers[1] = "10.0.0.1"; /* it could be that one */
+    assert_refused(f, proxy, "private address");
+    answers[0] = "169.254.169.254";
+    answers[1] = NULL;
+    assert_refused(f, proxy, "metadata address");
+
+    answers[0]                                  = NULL;
+    CLEANUP(outcome_done) struct outcome nobody = {};
+    ask_by(f, "/ok", proxy, &nobody);
+    assert_string_equal(http_failure_name(nobody.failure), "dns");
+}
+
+static void the_proxy_is_checked_too(void **state)
+{
+    answers[0] = "127.0.0.1";
+    answers[1] = NULL;
+    assert_refused(*state, "http://10.0.0.1:3128", "the proxy has a private address");
+    assert_refused(*state, "http://169.254.169.254", "the proxy has a metadata address");
+}
+
+static void proxies_are_urls(void **state)
+{
+    static const char *const fine[] = {"http://proxy", "http://proxy:3128", "http://a:b%40c@proxy/",
+                                       "http://a@proxy:80", "http://[::1]:3128"};
+    static const char *const wrong[] = {"",
+                                        "proxy:3128",
+                                        "https://proxy",
+                                        "socks5://proxy",
+                                        "http://proxy/path",
+                                        "http://proxy?q",
+                                        "http://a:%0d%0a@proxy",
+                                        "http://a:%zz@proxy",
+                                        "http://a%00:b@proxy"};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(fine); i++) {
+        struct error error = {};
+        if (http_proxy_check(str_from(fine[i]), &error) != STATUS_OK) fail_msg("%s", error.text);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        struct error error = {};
+        if (http_proxy_check(str_from(wrong[i]), &error) == STATUS_OK) fail_msg("%s", wrong[i]);
+        assert_non_null(strstr(error.text, "http://[user:password@]host[:port]"));
+    }
+    CLEANUP(arena_freep) struct arena *arena = arena_new(1 << 16);
+    char longer[HTTP_PROXY_MAX + 2];
+    memset(longer, 'a', sizeof longer - 1);
+    memcpy(longer, "http://", strlen("http://"));
+    longer[sizeof longer - 1] = '\0';
+    assert_int_equal(http_proxy_check(str_from(longer), NULL), STATUS_INVALID_ARGUMENT);
+    assert_true(str_is(http_proxy_password(str_from("http://a:b%40c@proxy"), arena), "b@c"));
+    assert_true(str_is(http_proxy_password(str_from("http://proxy"), arena), ""));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_FIXTURE(changed_answer_is_refused),
         WITH_FIXTURE(each_of_several_is_checked),
+        WITH_FIXTURE(all_addresses_of_the_target_are_checked),
+        WITH_FIXTURE(the_proxy_is_checked_too),
+        cmocka_unit_test(proxies_are_urls),
     };
     int failed   = cmocka_run_group_tests_name("rebinding", tests, NULL, NULL);
     goes_by_curl = true;

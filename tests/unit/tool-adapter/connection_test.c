@@ -109,11 +109,34 @@ static void test_whom_a_budget_counts(void **)
     close_world(&world);
 }
 
+static void test_proxies(void **)
+{
+    static const struct {
+        const char *entry, *wrong; /* NULL: nothing */
+    } rows[] = {
+        {"{}", NULL},
+        {"{\"proxy\":\"http://proxy:3128\"}", NULL},
+        {"{\"proxy\":\"http://u:p@proxy:3128\"}", "a URL with a password is a secret"},
+        {"{\"proxy\":\"proxy:3128\"}",
+         "proxy: no http URL; write http://[user:password@]host[:port]"},
+        {"{\"proxy\":7}", "a secret is given as {secret: NAME}"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct world world;
+        open_world(&world, rows[i].entry);
+        const char *said = world.list->count > 0 ? world.list->items[0].detail : "nothing";
+        assert_string_equal(said, rows[i].wrong ? rows[i].wrong : "nothing");
+        assert_int_equal(world.connection.proxy.len > 0, i == 1);
+        close_world(&world);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_budgets),
         cmocka_unit_test(test_whom_a_budget_counts),
+        cmocka_unit_test(test_proxies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
