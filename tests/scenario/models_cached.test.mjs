@@ -8,6 +8,7 @@ import { Upstream } from './support/upstream.mjs';
 const NEEDS = ['scheduler', 'gateway', 'llm-proxy'];
 const USAGE = { prompt_tokens: 1000, completion_tokens: 100, total_tokens: 1100 };
 const PRICE = 0.002; // of an answer, in dollars
+const HITS = 17; // of the first test
 
 let onCall = async () => {};
 let finish = 'stop';
@@ -17,7 +18,8 @@ const model = await Upstream.start(async (request) => {
   await onCall(body);
   if (body.model === 'failing') return { status: 500, body: {} };
   const text = says.shift() ?? `answer ${model.requests.length}`;
-  if (!body.stream) return { body: { id: 'x', model: 'm', choices: [{ index: 0, message: { role: 'assistant', content: text }, finish_reason: finish }], usage: USAGE } };
+  const thought = body.messages.at(-1).content === 'think' ? { reasoning_content: 'well' } : {};
+  if (!body.stream) return { body: { id: 'x', model: 'm', choices: [{ index: 0, message: { role: 'assistant', content: text, ...thought }, finish_reason: finish }], usage: USAGE } };
   const chunk = (delta, reason = null) => `data: ${JSON.stringify({ id: 'x', object: 'chat.completion.chunk', created: 1, model: 'm', choices: [{ index: 0, delta, finish_reason: reason }] })}\n\n`;
   return { headers: { 'content-type': 'text/event-stream' }, text: `${chunk({ content: text.slice(0, 3) })}${chunk({ content: text.slice(3) })}${chunk({}, finish)}data: ${JSON.stringify({ id: 'x', choices: [], usage: USAGE })}\n\ndata: [DONE]\n\n` };
 });
@@ -56,6 +58,8 @@ const said = ({ body, text }) => {
   return body.choices?.[0]?.message.content ?? body.content?.[0]?.text ?? body.candidates?.[0]?.content.parts[0].text;
 };
 const cached = (answer) => answer.headers.get('tutti-cache');
+const claude = (suite, more) => suite.api.call('POST', '/v1/messages', { model: 'kept', max_tokens: 9, messages: [{ role: 'user', content: 'hi' }], ...more });
+const gemini = (suite, more, verb = 'generateContent') => suite.api.call('POST', `/v1beta/models/kept:${verb}`, { contents: [{ role: 'user', parts: [{ text: 'hi' }] }], ...more });
 const ask = (suite, body, headers = {}) => suite.api.call('POST', '/v1/chat/completions', { model: 'kept', messages: [{ role: 'user', content: 'hi' }], ...body }, { headers });
 
 scenario('an answer is given again as long as it may, and only to its equals', { needs: NEEDS, config, checkNeeds: false }, async (suite) => {
@@ -88,12 +92,22 @@ scenario('an answer is given again as long as it may, and only to its equals', {
   const streamed = await ask(suite, { stream: true, messages: [{ role: 'user', content: 'streamed' }] });
   const whole = await ask(suite, { messages: [{ role: 'user', content: 'streamed' }] });
   assert.deepEqual([cached(streamed), cached(whole), said(whole)], ['miss', 'hit', said(streamed)]);
-  const claude = (more) => suite.api.call('POST', '/v1/messages', { model: 'kept', max_tokens: 9, messages: [{ role: 'user', content: 'hi' }], ...more });
-  const gemini = (verb) => suite.api.call('POST', `/v1beta/models/kept:${verb}`, { contents: [{ role: 'user', parts: [{ text: 'hi' }] }] });
-  for (const answers of [[await claude({}), await claude({ stream: true })], [await gemini('streamGenerateContent?alt=sse'), await gemini('generateContent')]]) {
-    assert.deepEqual(answers.map(cached), ['miss', 'hit']);
-    assert.equal(said(answers[0]), said(answers[1]));
-  }
+
+  // So does one to clients of another protocol, with what it has used in their words; if it has what only one of them knows, not.
+  const [asked, short] = [model.requests.length, { generationConfig: { maxOutputTokens: 9 } }];
+  const newest = said(await ask(suite, {}));
+  const given = [await gemini(suite), await gemini(suite, {}, 'streamGenerateContent?alt=sse')];
+  for (const answer of given) assert.deepEqual([cached(answer), said(answer), answer.headers.get('tutti-cost-usd') ?? '0'], ['hit', newest, '0']);
+  assert.deepEqual([given[0].body.usageMetadata.promptTokenCount, given[0].body.usageMetadata.candidatesTokenCount], [1000, 100]);
+  const brief = [await claude(suite), await claude(suite, { stream: true }), await ask(suite, { max_tokens: 9 }), await ask(suite, { stream: true, max_completion_tokens: 9 }), await gemini(suite, short)];
+  assert.deepEqual(brief.map(cached), ['miss', 'hit', 'hit', 'hit', 'hit']);
+  assert.equal(new Set(brief.map(said)).size, 1);
+  assert.deepEqual([brief[0].body.usage.input_tokens, brief[2].body.usage.total_tokens], [1000, 1100]);
+  const think = { messages: [{ role: 'user', content: 'think' }], max_tokens: 9 };
+  const thoughts = [await ask(suite, think), await claude(suite, think), await ask(suite, think), await claude(suite, think)];
+  assert.deepEqual(thoughts.map(cached), ['miss', 'miss', 'hit', 'hit']);
+  assert.deepEqual([await claude(suite, { system: [{ type: 'text', text: 'x', cache_control: { type: 'ephemeral' } }] }), await ask(suite, { max_tokens: 9, verbosity: 'low' })].map(cached), ['miss', 'miss']);
+  assert.equal(model.requests.length, asked + 5);
 
   // What is not whole is not kept.
   finish = 'length';
@@ -109,12 +123,12 @@ scenario('an answer is given again as long as it may, and only to its equals', {
   assert.equal(total.saved_calls >= 1, true);
   await suite.until('all calls are counted', async () => {
     const { total: sum } = await suite.api.ok('GET', '/v1/usage');
-    return sum.calls - sum.saved_calls === model.requests.length && sum.saved_calls === 10 && sum.saved_usd === `${10 * PRICE}`;
+    return sum.calls - sum.saved_calls === model.requests.length && sum.saved_calls === HITS && sum.saved_usd === `${HITS * PRICE}`;
   });
-  assert.equal(await suite['llm-proxy'].metric('tutti_llm_cache_requests_total', 'result="hit"'), 10);
+  assert.equal(await suite['llm-proxy'].metric('tutti_llm_cache_requests_total', 'result="hit"'), HITS);
   const { latency } = await suite.api.ok('GET', '/v1/llm/providers/test');
   assert.equal(latency.calls, model.requests.length, 'how fast the provider is, answers from before do not say');
-  assert.ok(Math.abs(await suite['llm-proxy'].metric('tutti_llm_saved_usd_total') - 10 * PRICE) < 1e-9);
+  assert.ok(Math.abs(await suite['llm-proxy'].metric('tutti_llm_saved_usd_total') - HITS * PRICE) < 1e-9);
 
   // And it is there after the death of the proxy.
   await suite['llm-proxy'].kill();
@@ -134,7 +148,7 @@ scenario('equal calls wait for the first; if it fails or is given up the next on
   onCall = () => held;
   const joined = () => suite['llm-proxy'].metric('tutti_llm_cache_requests_total', 'result="joined"');
   const from = model.requests.length + 1;
-  const crowd = Array.from({ length: CROWD }, (_, i) => ask(suite, { stream: i % 2 === 0 }));
+  const crowd = Array.from({ length: CROWD }, (_, i) => (i % 3 === 1 ? gemini(suite) : ask(suite, { stream: i % 2 === 0 })));
   await suite.until('one is under way', () => model.requests.length === from);
   letGo();
   const answers = await Promise.all(crowd);

@@ -6,6 +6,7 @@
 #include "llm-proxy/vault/vault.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static const int64_t VAULT_AGE_MS = INT64_C(3'600'000) * VAULT_HOURS;
 
@@ -28,6 +29,32 @@ struct answer_cache {
 static str text_of(const struct answer_key *key)
 {
     return (str){.ptr = (const char *)key->digest, .len = sizeof key->digest};
+}
+
+struct answer_key answer_key_within(const struct answer_key *key, enum llm_protocol protocol)
+{
+    struct answer_key within;
+    uint8_t text[SHA256_SIZE + 1];
+    memcpy(text, key->digest, SHA256_SIZE);
+    text[SHA256_SIZE] = (uint8_t)protocol;
+    sha256((bytes){text, sizeof text}, within.digest);
+    return within;
+}
+
+static void look(const struct llm_event *event, void *context)
+{
+    bool *is_for_all = context;
+    bool is_bound    = event->kind == LLM_THINKING || event->kind == LLM_OPAQUE ||
+                    event->kind == LLM_REFUSAL ||
+                    (event->kind == LLM_TOOL_START && vault_is_id(event->id));
+    if (is_bound) *is_for_all = false;
+}
+
+bool answer_is_for_all(const struct event_log *log)
+{
+    bool is_for_all = true;
+    event_log_play(log, look, &is_for_all);
+    return is_for_all;
 }
 
 /* --- one answer --------------------------------------------------------------------------------

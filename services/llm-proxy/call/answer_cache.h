@@ -33,6 +33,14 @@ struct answer_key {
     uint8_t digest[SHA256_SIZE];
 };
 
+/** Of the answers that only clients of that protocol can be given, under a key that requests of
+ * several have. */
+struct answer_key answer_key_within(const struct answer_key *key, enum llm_protocol protocol);
+
+/** Says whether clients of all protocols can be given it: it has no thoughts, and nothing that its
+ * upstream wants back. */
+bool answer_is_for_all(const struct event_log *log);
+
 /** An answer, and what it has cost. */
 struct saved_answer {
     uint32_t refs;

@@ -1,6 +1,7 @@
 #include "llm-proxy/call/cache_wish.h"
 
 #include "base/clock.h"
+#include "llm-proxy/chat/chat_plain.h"
 #include "json/json_text.h"
 
 #include <inttypes.h>
@@ -162,6 +163,26 @@ static void put_defaults(struct buf *out, const struct route_defaults *defaults)
                      defaults->has_top_p ? defaults->top_p : 0.0, defaults->max_tokens);
 }
 
+/* The same in all protocols. */
+static bool put_plain(struct buf *out, const struct chat_request *request)
+{
+    size_t before = out->len;
+    (void)buf_put_u32(out, PROTOCOL_NONE);
+    if (chat_plain_print(request, out)) return true;
+    out->len     = before;
+    out->is_full = false;
+    return false;
+}
+
+/* Of its own protocol, as its body has it. */
+static bool put_own(struct buf *out, const struct chat_request *request, json body)
+{
+    (void)buf_put_u32(out, (uint32_t)request->protocol);
+    put_text(out, request->version);
+    put_text(out, request->betas);
+    return print_body(body, out) && !out->is_full;
+}
+
 bool cache_wish_key(const struct chat_request *request, json body, const struct llm_route *route,
                     const char *namespace, struct answer_key *ret_key)
 {
@@ -176,11 +197,8 @@ bool cache_wish_key(const struct chat_request *request, json body, const struct 
     }
     put_defaults(&text, &route->defaults);
     (void)buf_put_u32(&text, (uint32_t)route->target_count);
-    (void)buf_put_u32(&text, (uint32_t)request->protocol);
     (void)buf_put_byte(&text, request->is_strict ? 1 : 0);
-    put_text(&text, request->version);
-    put_text(&text, request->betas);
-    if (!print_body(body, &text) || text.is_full) return false;
+    if (!put_plain(&text, request) && !put_own(&text, request, body)) return false;
     sha256((bytes){text.ptr, text.len}, ret_key->digest);
     return true;
 }

@@ -3,10 +3,11 @@
  *
  * Asked for by `Cache-Control: max-age=SECONDS`, or by `cache.max_age` of its route; `no-store`
  * asks for nothing, `no-cache` for a new answer that others may get. Equal are requests of one
- * namespace to one target, or route of several, in one protocol, whose bodies say the same but for
- * the model's name and for `stream`, `stream_options`, `user`, `metadata`, `cache` and
- * `repair_attempts`. A request with members that are not known here is nobody's equal: what they
- * change in an answer is not kept.
+ * namespace to one target, or route of several, that ask for the same but for the model's name and
+ * for `stream`, `stream_options`, `user`, `metadata`, `cache` and `repair_attempts`: in whatever
+ * protocol they came, if all have words for what they say (chat_plain.h), else in one protocol, if
+ * their bodies say the same. A request with members that are not known here is nobody's equal: what
+ * they change in an answer is not kept.
  *
  * Pure functions: any thread.
  */

@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* --- it is said again --------------------------------------------------------------------------
  */
@@ -60,12 +61,19 @@ static void go(void *context)
     call_begin_try(context);
 }
 
+static bool is_key(const struct answer_key *a, const struct answer_key *b)
+{
+    return memcmp(a->digest, b->digest, sizeof a->digest) == 0;
+}
+
 /* In the middle of the end of the other one: what follows is done on the next turn. */
 static void on_landed(struct saved_answer *saved, void *context)
 {
-    struct llm_call *call = context;
-    int64_t now_ms        = loop_now_ms(call->pipeline->options.loop);
-    if (!saved) {
+    struct llm_call *call           = context;
+    const struct call_saving *saves = call->saving;
+    int64_t now_ms                  = loop_now_ms(call->pipeline->options.loop);
+    bool is_ours = saved && (is_key(&saved->key, &saves->key) || is_key(&saved->key, &saves->own));
+    if (!is_ours) { /* none, or one for clients of another protocol */
         call->saving->said = CACHED_MISS;
         run_at(call, go, now_ms);
         return;
@@ -115,6 +123,9 @@ bool call_ask_saved(struct llm_call *call)
     int64_t now_ms             = loop_now_ms(call->pipeline->options.loop);
     if (saves->said != CACHED_NO) return false;
     saves->answer = answer_cache_find(cache, &saves->key, saves->max_age_ms, now_ms);
+    if (!saves->answer) {
+        saves->answer = answer_cache_find(cache, &saves->own, saves->max_age_ms, now_ms);
+    }
     if (saves->answer) {
         saves->said = CACHED_HIT;
         play(call);
@@ -134,6 +145,7 @@ void llm_call_save(struct llm_call *call, const struct answer_key *key, int64_t 
 {
     struct call_saving *saves = mem_new(1, sizeof *saves);
     saves->key                = *key;
+    saves->own                = answer_key_within(key, call->request->protocol);
     saves->max_age_ms         = max_age_ms;
     saves->log                = event_log_init(SAVED_ANSWER_SIZE_MAX);
     call->saving              = saves;
@@ -141,7 +153,9 @@ void llm_call_save(struct llm_call *call, const struct answer_key *key, int64_t 
 
 void llm_call_forget(struct llm_call *call)
 {
-    if (call->saving) answer_cache_forget(call->pipeline->cache, &call->saving->key);
+    if (!call->saving) return;
+    answer_cache_forget(call->pipeline->cache, &call->saving->key);
+    answer_cache_forget(call->pipeline->cache, &call->saving->own);
 }
 
 void call_saving_restart(struct llm_call *call)
@@ -168,7 +182,7 @@ static struct saved_answer *keep(struct llm_call *call, const Pb__Usage *used)
                     call->answer.end == END_COMPLETE && call->losses.count == 0;
     if (!is_whole) return NULL;
     struct saved_answer *saved = saved_answer_new();
-    saved->key                 = saves->key;
+    saved->key                 = answer_is_for_all(&saves->log) ? saves->key : saves->own;
     saved->log                 = saves->log;
     saves->log                 = event_log_init(0);
     saved->born_ms             = loop_now_ms(call->pipeline->options.loop);

@@ -6,7 +6,8 @@
 #include "llm-proxy/call/call.h"
 
 struct call_saving {
-    struct answer_key key;
+    struct answer_key key; /* of requests of any protocol that ask for the same */
+    struct answer_key own; /* of answers that only this one's protocol has words for */
     int64_t max_age_ms;
     enum llm_cached said; /* CACHED_NO: not asked yet */
     struct passenger passenger;
