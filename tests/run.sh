@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # run.sh [--long]: all tests; ./run test calls it. The last line is the sum of them.
-# --long adds chaos, conformance of protocols, fuzzing, the thread sanitizer and the scenarios' long counts.
+# --long adds chaos, conformance of protocols, refused memory, fuzzing, the thread sanitizer and the scenarios' long counts.
 # TUTTI_RETRY=1 repeats what failed once, alone, and says that it was unsteady.
 # SCENARIOS=NAME... runs only these files of tests/scenario; FUZZ_SECONDS says how long each target runs.
 set -uo pipefail
@@ -81,6 +81,18 @@ fuzz() {
   done
 }
 
+# Memory is refused at each asking of the store, the engine and calls, and at 40 of each input of each parser.
+refusals() { # refusals BIN_DIR
+  local program
+  for program in refused_memory refused_engine refused_rpc; do
+    if TMPDIR=/dev/shm "$1/$program"; then add "$program" 1 0 0; else add "$program" 0 1 0; fi
+  done
+  for program in "$1"/*_fuzz; do
+    if "$program" --refusals 40 "tests/fuzz/corpus/$(basename "$program")" >build/refusals.log; then tail -n 1 build/refusals.log; add "$(basename "$program")" 1 0 0
+    else cat build/refusals.log; add "$(basename "$program")" 0 1 0; fi
+  done
+}
+
 # The descriptions that adapters are held against are large: they come while the compiler works.
 mkdir -p build/contract
 node_for contract >build/contract.npm.log 2>&1 &
@@ -108,6 +120,8 @@ if [ -n "$LONG" ]; then
   node_tests mcp build/dev/bin tests/mcp/*.test.mjs
   say "thread sanitizer"
   if build tsan; then ctest_run tsan -R '^unit\.'; scenarios build/tsan/bin; else broke tsan; fi
+  say "memory that is refused"
+  refusals build/dev/bin
   say "the model of leases"
   if tests/model/lease.sh --long; then add model 1 0 0; else add model 0 1 0; fi
   say "simulator, ${SIMULATOR_SEEDS:-20000} seeds more"

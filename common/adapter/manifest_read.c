@@ -187,9 +187,8 @@ static status read_text(str text, bool is_known, struct diagnostics *list,
     CLEANUP(yaml_freep) struct yaml_document *document = NULL;
     TRY(yaml_parse(text, list, &document, reterr));
 
-    struct manifest_kept *kept = mem_new(1, sizeof *kept);
-    kept->arena                = arena_new(MANIFEST_ARENA_MAX);
-    ASSERT(kept->arena != NULL);
+    struct manifest_kept *kept                        = mem_new(1, sizeof *kept);
+    kept->arena                                       = arena_new(MANIFEST_ARENA_MAX);
     CLEANUP(manifest_freep) struct manifest *manifest = &kept->manifest;
     struct reading reading = {.kept = kept, .manifest = manifest, .arena = kept->arena};
     reading.document       = document;

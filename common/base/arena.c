@@ -9,6 +9,7 @@
 #include "base/arena.h"
 
 #include "base/assert.h"
+#include "base/mem.h"
 
 #include <stdarg.h>
 #include <stdint.h>
@@ -53,10 +54,9 @@ struct arena {
 
 struct arena *arena_new(size_t limit)
 {
-    struct arena *arena = calloc(1, sizeof *arena);
-    if (!arena) return NULL;
-    arena->limit     = limit;
-    arena->next_size = CHUNK_SIZE_MIN;
+    struct arena *arena = mem_new(1, sizeof *arena);
+    arena->limit        = limit;
+    arena->next_size    = CHUNK_SIZE_MIN;
     return arena;
 }
 
@@ -100,19 +100,15 @@ void arena_clear(struct arena *arena)
     arena->next_size = sum;
 }
 
-static bool chunk_add(struct arena *arena, size_t size)
+static void chunk_add(struct arena *arena, size_t size)
 {
-    size_t capacity = arena->next_size > size ? arena->next_size : size;
-    struct chunk *chunk;
-    if (capacity > SIZE_MAX - sizeof *chunk) return false;
-    chunk = malloc(sizeof *chunk + capacity);
-    if (!chunk) return false;
-    *chunk       = (struct chunk){.previous = arena->chunk, .capacity = capacity};
-    arena->chunk = chunk;
+    size_t capacity     = arena->next_size > size ? arena->next_size : size;
+    struct chunk *chunk = mem_alloc(sizeof *chunk + capacity);
+    *chunk              = (struct chunk){.previous = arena->chunk, .capacity = capacity};
+    arena->chunk        = chunk;
     ASAN_POISON_MEMORY_REGION(chunk->data, chunk->capacity);
 
     arena->next_size = capacity < CHUNK_SIZE_MAX / 2 ? capacity * 2 : CHUNK_SIZE_MAX;
-    return true;
 }
 
 void arena_expect(struct arena *arena, size_t size)
@@ -120,7 +116,7 @@ void arena_expect(struct arena *arena, size_t size)
     const struct chunk *tail = arena->chunk;
     if (size > arena->limit || (tail && tail->capacity - tail->used >= size)) return;
     arena->next_size = size;
-    (void)chunk_add(arena, size); /* who allocates next sees that there is none */
+    chunk_add(arena, size);
 }
 
 static size_t padding(const struct chunk *chunk, size_t alignment)
@@ -134,12 +130,12 @@ static void *take(struct arena *arena, size_t size, size_t alignment)
     ASSERT(arena->used <= arena->limit);
     size_t left = arena->limit - arena->used;
     size_t pad  = arena->chunk ? padding(arena->chunk, alignment) : 0;
-    if (size > left || size > SIZE_MAX - GAP - alignment) return NULL;
+    if (size > left || size > SIZE_MAX - GAP - alignment - sizeof(struct chunk)) return NULL;
 
     const struct chunk *tail = arena->chunk;
     if (!tail || tail->capacity - tail->used < pad ||
         tail->capacity - tail->used - pad < size + GAP) {
-        if (!chunk_add(arena, size + GAP)) return NULL;
+        chunk_add(arena, size + GAP);
         pad = 0;
     }
     if (pad > left - size) return NULL;

@@ -10,14 +10,14 @@ void *mem_new(size_t count, size_t size)
 {
     if (count == 0 || size == 0) count = size = 1; /* calloc(0) may answer NULL */
     void *memory = calloc(count, size);
-    ASSERT(memory != NULL);
+    ASSERT(memory && "out of memory");
     return memory;
 }
 
 void *mem_alloc(size_t size)
 {
     void *memory = malloc(size > 0 ? size : 1); /* malloc(0) may answer NULL */
-    ASSERT(memory != NULL);
+    ASSERT(memory && "out of memory");
     return memory;
 }
 
@@ -25,7 +25,7 @@ void *mem_resize(void *memory, size_t count, size_t size)
 {
     if (count == 0 || size == 0) count = size = 1; /* realloc(p, 0) would free */
     void *resized = reallocarray(memory, count, size);
-    ASSERT(resized != NULL);
+    ASSERT(resized && "out of memory");
     return resized;
 }
 
@@ -33,7 +33,7 @@ char *mem_dup(const void *data, size_t size)
 {
     ASSERT(size < SIZE_MAX);
     char *copy = malloc(size + 1);
-    ASSERT(copy != NULL);
+    ASSERT(copy && "out of memory");
     if (size > 0) memcpy(copy, data, size);
     copy[size] = '\0';
     return copy;

@@ -121,14 +121,13 @@ static int load(const struct config_program *program, const struct command *comm
                 char *const *environment, void *ret_options, struct config **ret_config)
 {
     CLEANUP(arena_freep) struct arena *arena = arena_new(ARENA_MAX);
-    ASSERT(arena != NULL);
-    struct diagnostics *list            = diagnostics_new(arena);
-    struct error error                  = {};
-    const struct config_sources sources = {
-        .file        = file_from(command, environment),
-        .environment = environment,
-        .flags       = command->flags,
-        .flag_count  = command->flag_count,
+    struct diagnostics *list                 = diagnostics_new(arena);
+    struct error error                       = {};
+    const struct config_sources sources      = {
+             .file        = file_from(command, environment),
+             .environment = environment,
+             .flags       = command->flags,
+             .flag_count  = command->flag_count,
     };
     status code = config_load(program, &sources, ret_options, ret_config, list, &error);
     config_print_findings(program->name, sources.file ? sources.file : "", list);
@@ -141,10 +140,9 @@ static int check(const struct config_program *program, const struct config *conf
                  const void *options)
 {
     CLEANUP(arena_freep) struct arena *arena = arena_new(ARENA_MAX);
-    ASSERT(arena != NULL);
-    struct diagnostics *list = diagnostics_new(arena);
-    struct error error       = {};
-    const char *file         = config_sources_of(config)->file;
+    struct diagnostics *list                 = diagnostics_new(arena);
+    struct error error                       = {};
+    const char *file                         = config_sources_of(config)->file;
     if (!program->check) return 0;
     status code = program->check(config, options, list, &error);
     config_print_findings(program->name, file ? file : "", list);

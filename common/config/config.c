@@ -46,8 +46,7 @@ static struct config *config_new(const struct config_program *program)
 {
     struct config *config = mem_new(1, sizeof *config);
     config->arena         = arena_new(ARENA_MAX);
-    ASSERT(config->arena != NULL);
-    config->program = program;
+    config->program       = program;
     for (size_t i = 0; i < program->set_count; i++) config->count += program->sets[i].count;
     config->values = mem_new(config->count, sizeof *config->values);
     size_t at      = 0;

@@ -353,7 +353,7 @@ status selector_parse(str text, struct selector **ret_selector, struct error *re
     size_t valid                                      = utf8_valid_prefix(text);
     CLEANUP(selector_freep) struct selector *selector = mem_new(1, sizeof *selector);
     selector->arena                                   = arena_new(ARENA_MAX);
-    ASSERT(selector->arena);
+
     struct reader reader = {
         .in        = {.text = text, .arena = selector->arena, .reterr = reterr},
         .selector  = selector,

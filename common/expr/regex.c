@@ -58,7 +58,7 @@ static void initialise(void)
 {
     OnigEncoding encodings[] = {ONIG_ENCODING_UTF8};
     int rc                   = onig_initialize(encodings, ARRAY_LEN(encodings));
-    ASSERT(rc == ONIG_NORMAL);
+    ASSERT(rc == ONIG_NORMAL && "out of memory");
     rc = pthread_key_create(&thread_end, room_done);
     ASSERT(rc == 0);
 }
@@ -115,6 +115,7 @@ static status compile_onig(str pattern, unsigned flags, OnigRegex *ret_onig, str
                       to_options(flags), ONIG_ENCODING_UTF8,
                       flags & REGEX_ECMA ? ONIG_SYNTAX_ONIGURUMA : ONIG_SYNTAX_PERL_NG, &info);
     if (rc == ONIG_NORMAL) return STATUS_OK;
+    ASSERT(rc != ONIGERR_MEMORY && "out of memory"); /* not the fault of the pattern */
 
     OnigUChar text[ONIG_MAX_ERROR_MESSAGE_LEN];
     onig_error_code_to_str(text, rc, &info);
@@ -199,8 +200,7 @@ static struct room *room_open(struct room *room)
     ASSERT(rc == 0);
     room->limits = onig_new_match_param();
     room->region = onig_region_new();
-    ASSERT(room->limits);
-    ASSERT(room->region);
+    ASSERT(room->limits && room->region && "out of memory");
     onig_set_match_stack_limit_size_of_match_param(room->limits,
                                                    STACK_BYTES_MAX / STACK_ENTRY_BYTES);
     return room;

@@ -28,7 +28,7 @@ struct batch *batch_new(struct context *context, const struct batch_header *head
     if (error == 0) {
         error = nng_msg_reserve(batch->reply, BATCH_HEADER_SIZE + batch->count * REPLY_FRAME_GUESS);
     }
-    ASSERT(error == 0); /* only out of memory */
+    ASSERT(error == 0 && "out of memory");
     void *room = message_extend(batch->reply, BATCH_HEADER_SIZE, SOCKET_RECEIVE_MAX);
     ASSERT(room);
     atomic_fetch_add(&batch->server->references, 1);

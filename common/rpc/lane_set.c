@@ -240,7 +240,7 @@ static nng_msg *lane_pack(const struct lane *lane, int64_t now_ms)
     size_t skip                  = BATCH_HEADER_SIZE + auth_size;
     nng_msg *message             = NULL;
     int error                    = nng_msg_alloc(&message, skip + batch->frames.len);
-    ASSERT(error == 0); /* only out of memory */
+    ASSERT(error == 0 && "out of memory");
 
     uint8_t *start  = nng_msg_body(message);
     uint8_t *frames = start + skip;

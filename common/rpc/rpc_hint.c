@@ -75,7 +75,7 @@ void rpc_publish(struct rpc_publisher *publisher, uint16_t partition, bytes payl
     nng_msg *message = NULL;
     if (fits) {
         int error = nng_msg_alloc(&message, HINT_HEADER_SIZE + payload.len);
-        ASSERT(error == 0); /* only out of memory */
+        ASSERT(error == 0 && "out of memory");
         uint8_t *at = nng_msg_body(message);
         if (payload.len > 0) memcpy(at + HINT_HEADER_SIZE, payload.ptr, payload.len);
     }
@@ -284,7 +284,7 @@ status rpc_subscriber_start(const struct rpc_subscriber_options *options,
     (void)pthread_condattr_destroy(&attributes);
     subscriber->refresh_ms = clock_mono_ms() + RPC_HINT_REFRESH_MS;
     int error              = nng_aio_alloc(&subscriber->receive, NULL, NULL);
-    ASSERT(error == 0); /* only out of memory */
+    ASSERT(error == 0 && "out of memory");
     TRY(check_addresses(options->urls, reterr));
     subscriber->is_idle = !is_wanted(subscriber);
     if (!subscriber->is_idle) TRY(connect_all(subscriber, reterr));

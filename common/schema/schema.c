@@ -37,7 +37,6 @@ status schema_compile(json source, const struct schema_options *options, struct 
     static const struct schema_options defaults = {};
     CLEANUP(schema_freep) struct schema *schema = mem_new(1, sizeof *schema);
     schema->arena                               = arena_new(ARENA_MAX);
-    if (!schema->arena) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "schema: no memory");
 
     CLEANUP(compiler_done)
     struct compiler compiler = {

@@ -84,8 +84,7 @@ static struct compiled *compiled_new(void)
 {
     struct compiled *compiled = mem_new(1, sizeof *compiled);
     atomic_init(&compiled->references, 1);
-    compiled->arena = arena_new(ARENA_MAX);
-    ASSERT(compiled->arena != NULL);
+    compiled->arena               = arena_new(ARENA_MAX);
     compiled->workflow.namespace_ = "";
     compiled->workflow.name       = "";
     compiled->workflow.version    = "";

@@ -1,5 +1,6 @@
 #include "xml/xml.h"
 
+#include "base/assert.h"
 #include "base/buf.h"
 #include "base/mem.h"
 
@@ -139,7 +140,8 @@ status xml_parse(str text, json *ret_value, struct error *reterr)
 {
     struct reading *reading = mem_new(1, sizeof *reading);
     reading->parser         = XML_ParserCreate(NULL);
-    if (!reading->parser || text.len > INT_MAX) {
+    ASSERT(reading->parser && "out of memory");
+    if (text.len > INT_MAX) {
         reading_free(reading);
         return fail(reterr, STATUS_OUT_OF_RANGE, "the document is too large");
     }
@@ -152,6 +154,7 @@ status xml_parse(str text, json *ret_value, struct error *reterr)
     enum XML_Status parsed =
         XML_Parse(reading->parser, text.len > 0 ? text.ptr : "", (int)text.len, XML_TRUE);
     if (parsed != XML_STATUS_OK) {
+        ASSERT(XML_GetErrorCode(reading->parser) != XML_ERROR_NO_MEMORY && "out of memory");
         stop(reading, STATUS_DATA_LOSS, XML_ErrorString(XML_GetErrorCode(reading->parser)));
     }
     status code = reading->code;

@@ -4,6 +4,7 @@
  * libyaml says what its grammar missed; authors need to know which habit led there. The table below
  * names, for each of its messages, the usual cause and the fix.
  */
+#include "base/assert.h"
 #include "yaml/yaml_internal.h"
 
 #include <stdarg.h>
@@ -169,12 +170,13 @@ void yaml_explain(struct yaml_report *report, const yaml_parser_t *parser)
         explain_encoding(report, parser);
         return;
     }
-    const char *problem = parser->problem ? parser->problem : "out of memory";
+    ASSERT(parser->problem && "out of memory"); /* YAML_MEMORY_ERROR has none */
+    const char *problem = parser->problem;
     if (strcmp(problem, "found character that cannot start any token") == 0) {
         explain_character(report, parser->problem_mark);
         return;
     }
-    const struct explanation *entry = parser->problem ? explanation_of(parser) : NULL;
+    const struct explanation *entry = explanation_of(parser);
     yaml_mark_t mark = entry && entry->at_context ? parser->context_mark : parser->problem_mark;
     yaml_found(report, (str){}, (uint32_t)mark.line + 1, (uint32_t)mark.column + 1,
                entry ? entry->hint : "", "%s", entry ? entry->detail : problem);

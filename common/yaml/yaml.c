@@ -28,10 +28,8 @@ static uint32_t *offsets_new(str source)
 static bool parse(struct yaml_report *report, struct yaml_document *document)
 {
     CLEANUP(parser_done) yaml_parser_t parser;
-    if (!yaml_parser_initialize(&parser)) {
-        yaml_found(report, (str){}, 1, 1, "", "out of memory");
-        return false;
-    }
+    int is_initialised = yaml_parser_initialize(&parser);
+    ASSERT(is_initialised && "out of memory");
     yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(&parser, (const unsigned char *)report->source.ptr,
                                  report->source.len);

@@ -73,7 +73,6 @@ static struct api_call *call_new(struct api *api, struct httpd_handle handle,
     call->path            = mem_dup(request->path.ptr, request->path.len);
     memcpy(call->peer, request->peer, sizeof call->peer);
     atomic_init(&call->references, 1);
-    ASSERT(call->arena);
     name_call(call, request);
     return call;
 }

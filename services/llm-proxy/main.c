@@ -29,10 +29,9 @@ static status read_catalog(const struct config *config, const struct options *op
                            struct catalog **ret_catalog, struct error *reterr)
 {
     CLEANUP(arena_freep) struct arena *arena = arena_new(FINDINGS_ARENA_MAX);
-    if (!arena) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "out of memory");
-    struct diagnostics *list         = diagnostics_new(arena);
-    const struct catalog_trees trees = options_trees(options);
-    status code                      = catalog_read(config, &trees, list, ret_catalog, reterr);
+    struct diagnostics *list                 = diagnostics_new(arena);
+    const struct catalog_trees trees         = options_trees(options);
+    status code = catalog_read(config, &trees, list, ret_catalog, reterr);
     print_findings(list);
     return code;
 }

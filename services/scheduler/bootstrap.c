@@ -125,7 +125,6 @@ status bootstrap_key(struct scheduler *scheduler, const char *path, struct error
     struct shard *shard = scheduler_shard(scheduler, 0);
     if (!shard) return STATUS_OK;
     CLEANUP(arena_freep) struct arena *arena = arena_new(ARENA_MAX);
-    if (!arena) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
 
     struct api_key key = {};
     TRY(read_or_make(path, &key, reterr));

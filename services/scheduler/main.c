@@ -157,8 +157,7 @@ static status read_trees(const struct config *config, const struct options *opti
                          struct retention *retention, struct error *reterr)
 {
     CLEANUP(arena_freep) struct arena *arena = arena_new(FINDINGS_ARENA_MAX);
-    if (!arena) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "out of memory");
-    struct diagnostics *list = diagnostics_new(arena);
+    struct diagnostics *list                 = diagnostics_new(arena);
     secrets_check(config, options->secrets, list);
     retention->keep_us = options->retention_ms * 1000;
     retention_read(config, options->retention_rules, retention, list);

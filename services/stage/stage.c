@@ -278,15 +278,14 @@ struct stage_call *stage_call_new(enum command_kind kind, size_t value_count)
 {
     struct stage_call *call = mem_new(1, sizeof *call);
     call->arena             = arena_new(CALL_ARENA_MAX);
-    ASSERT(call->arena);
-    call->command = (struct command){
-        .mail        = {.size_bytes = sizeof *call},
-        .kind        = kind,
-        .arena       = call->arena,
-        .values      = value_count > 0 ? mem_new(value_count, sizeof(json)) : NULL,
-        .value_count = value_count,
-        .done        = on_done,
-        .context     = call,
+    call->command           = (struct command){
+                  .mail        = {.size_bytes = sizeof *call},
+                  .kind        = kind,
+                  .arena       = call->arena,
+                  .values      = value_count > 0 ? mem_new(value_count, sizeof(json)) : NULL,
+                  .value_count = value_count,
+                  .done        = on_done,
+                  .context     = call,
     };
     return call;
 }

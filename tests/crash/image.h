@@ -46,8 +46,8 @@ struct image {
     bool has_begun;     /* something was acknowledged: before, there need not be a store */
     uint64_t acked;     /* commit */
     struct image_file files[RECORDED_FILES_MAX]; /* what is durable of them */
-    struct image_names names; /* durable ones */
-    struct image_file draft;  /* what image_write() writes next */
+    struct image_names names;                    /* durable ones */
+    struct image_file draft;                     /* what image_write() writes next */
 };
 
 /** Owned: image_done(). Stands where the recording began. */

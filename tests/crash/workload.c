@@ -158,62 +158,90 @@ static status check_point(struct workload *workload, struct store *store, uint64
     return worked == STATUS_NOT_FOUND ? STATUS_OK : worked;
 }
 
-static status play_some(struct workload *workload, struct store *store, struct store *model,
-                        uint64_t from, uint64_t until, struct error *reterr)
+/* One commit, and what comes with it. */
+static status play_one(struct workload *workload, struct store *store, uint64_t number,
+                       struct error *reterr)
 {
-    store_checkpoint_by_hand(store);
-    for (uint64_t number = from; number < until; number++) {
-        TRY(check_point(workload, store, number, reterr));
-        if (number % 7 == 0) TRY(drop(store, workload->seed, number, reterr));
-        TRY(commit(model, workload->seed, number, reterr));
-        TRY(fingerprint_of(model, &workload->after[number], reterr));
-        TRY(commit(store, workload->seed, number, reterr));
-        recording_ack(&workload->recording, number);
-    }
-    return STATUS_OK;
+    TRY(check_point(workload, store, number, reterr));
+    if (number % 7 == 0) TRY(drop(store, workload->seed, number, reterr));
+    return commit(store, workload->seed, number, reterr);
 }
 
 /* What a process that is killed leaves: the log stays, and the next one must make use of it. */
-static void kill_store(struct workload *workload, struct store *store, uint64_t number)
+static void kill_store(const struct workload *workload, struct store *store, uint64_t number)
 {
     store_fault_at_commit(store, STATUS_UNAVAILABLE);
     (void)commit(store, workload->seed, number, NULL);
 }
 
 /* Between two parts the store is opened again: after it was killed, after it was closed. */
-static status play(struct workload *workload, const char *path, struct store *model,
-                   struct error *reterr)
+status workload_play(struct workload *workload, const char *path,
+                     void (*acked)(uint64_t number, void *context), void *context,
+                     struct error *reterr)
 {
     enum { PART = 25 /* commits */ };
-    TRY(fingerprint_of(model, &workload->after[0], reterr));
     for (uint64_t from = 1; from <= workload->commits; from += PART) {
         uint64_t until = from + PART;
         if (until > workload->commits + 1) until = workload->commits + 1;
         CLEANUP(store_closep) struct store *store = NULL;
         TRY(workload_open(path, &store, reterr));
-        TRY(play_some(workload, store, model, from, until, reterr));
+        store_checkpoint_by_hand(store);
+        for (uint64_t number = from; number < until; number++) {
+            TRY(play_one(workload, store, number, reterr));
+            acked(number, context);
+        }
         if (from / PART % 3 != 0) kill_store(workload, store, until);
     }
     return STATUS_OK;
 }
 
-/* Recorded from an empty folder on. */
-static status record(struct workload *workload, const char *path, struct error *reterr)
+/* What must be in the store after each commit. */
+static status foresee(struct workload *workload, struct error *reterr)
 {
     const struct store_options in_memory      = {.size_max = WORKLOAD_SIZE_MAX, .tables = tables};
     CLEANUP(store_closep) struct store *model = store_open_memory(&in_memory);
+    TRY(fingerprint_of(model, &workload->after[0], reterr));
+    for (uint64_t number = 1; number <= workload->commits; number++) {
+        TRY(commit(model, workload->seed, number, reterr));
+        TRY(fingerprint_of(model, &workload->after[number], reterr));
+    }
+    return STATUS_OK;
+}
+
+static void note_ack(uint64_t number, void *context)
+{
+    recording_ack(context, number);
+}
+
+/* Recorded from an empty folder on. */
+static status record(struct workload *workload, const char *path, struct error *reterr)
+{
     TRY(recording_start(&workload->recording, path, reterr));
-    status code = play(workload, path, model, reterr);
+    status code = workload_play(workload, path, note_ack, &workload->recording, reterr);
     recording_stop();
+    return code;
+}
+
+status workload_new(uint64_t seed, uint64_t commits, struct workload *ret_workload,
+                    struct error *reterr)
+{
+    struct workload workload = {.seed = seed, .commits = commits};
+    workload.after           = mem_new(commits + 1, sizeof *workload.after);
+    status code              = foresee(&workload, reterr);
+    if (code == STATUS_OK) {
+        *ret_workload = workload;
+    } else {
+        workload_done(&workload);
+    }
     return code;
 }
 
 status workload_run(const char *path, uint64_t seed, uint64_t commits,
                     struct workload *ret_workload, struct error *reterr)
 {
-    struct workload workload = {.seed = seed, .commits = commits};
-    workload.after           = mem_new(commits + 1, sizeof *workload.after);
-    status code              = record(&workload, path, reterr);
+    struct workload workload = {};
+    TRY(workload_new(seed, commits, &workload, reterr));
+    status code = record(&workload, path, reterr);
     if (code == STATUS_OK) {
         *ret_workload = workload;
     } else {

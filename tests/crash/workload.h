@@ -28,6 +28,16 @@ struct workload {
 /** Opens the workload's tables in the folder `path`. */
 status workload_open(const char *path, struct store **ret_store, struct error *reterr);
 
+/** What `commits` commits must leave. Owned: workload_done(). */
+status workload_new(uint64_t seed, uint64_t commits, struct workload *ret_workload,
+                    struct error *reterr);
+
+/** Makes the commits in a new store in the empty folder `path`; `acked` hears of each that is
+ * acknowledged. Fails as the store does. */
+status workload_play(struct workload *workload, const char *path,
+                     void (*acked)(uint64_t number, void *context), void *context,
+                     struct error *reterr);
+
 /** Makes `commits` commits in a new store in the empty folder `path`, and records them. Owned:
  * workload_done(). Fails as the store does. */
 status workload_run(const char *path, uint64_t seed, uint64_t commits,

@@ -1,15 +1,43 @@
-/* Runs a fuzz target over files or folders given on the command line, without a fuzzer. */
+/*
+ * Runs a fuzz target over files or folders given on the command line, without a fuzzer.
+ *
+ *     NAME_fuzz [--refusals N] FILE|FOLDER...
+ *
+ * --refusals: each input again and again, and of the times that memory is asked for N (0: each)
+ * are refused (tests/refusal).
+ */
+#include "refusal/trial.h"
+
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { INPUT_MAX = 4 << 20, PATH_LEN_MAX = 4096 }; /* bytes */
 
-static void replay_file(const char *path)
+struct replay {
+    unsigned count; /* inputs */
+    bool refuses;
+    uint64_t refusals; /* of each input; 0: all */
+    struct trial_sum sum;
+};
+
+struct input {
+    uint8_t *data;
+    size_t size;
+};
+
+static void run_input(void *context)
+{
+    const struct input *input = context;
+    (void)LLVMFuzzerTestOneInput(input->data, input->size);
+}
+
+static void replay_file(struct replay *replay, const char *path)
 {
     FILE *file = fopen(path, "re");
     if (!file) {
@@ -22,43 +50,50 @@ static void replay_file(const char *path)
     (void)fclose(file);
 
     /* A copy of the exact size, so that the address sanitizer sees a read past the end. */
-    uint8_t *exact = malloc(size ? size : 1);
-    if (!exact) abort();
-    for (size_t i = 0; i < size; i++) exact[i] = data[i];
+    struct input exact = {malloc(size ? size : 1), size};
+    if (!exact.data) abort();
+    for (size_t i = 0; i < size; i++) exact.data[i] = data[i];
     free(data);
-    (void)LLVMFuzzerTestOneInput(exact, size);
-    free(exact);
+    if (replay->refuses) {
+        trial_all(path, run_input, NULL, &exact, replay->refusals, &replay->sum);
+    } else {
+        run_input(&exact);
+    }
+    free(exact.data);
+    replay->count++;
 }
 
-static unsigned replay_folder(const char *path)
+static void replay_folder(struct replay *replay, const char *path)
 {
     DIR *folder = opendir(path);
-    if (!folder) return 0;
-    unsigned count = 0;
+    if (!folder) return;
     for (struct dirent *entry = readdir(folder); entry; entry = readdir(folder)) {
         if (entry->d_name[0] == '.') continue;
         char file[PATH_LEN_MAX];
         (void)snprintf(file, sizeof file, "%s/%s", path, entry->d_name);
-        replay_file(file);
-        count++;
+        replay_file(replay, file);
     }
     (void)closedir(folder);
-    return count;
 }
 
 int main(int argc, char **argv)
 {
-    unsigned count = 0;
+    struct replay replay = {};
     for (int i = 1; i < argc; i++) {
         struct stat info;
+        if (strcmp(argv[i], "--refusals") == 0 && i + 1 < argc) {
+            replay.refuses  = true;
+            replay.refusals = strtoull(argv[++i], NULL, 10);
+            continue;
+        }
         if (stat(argv[i], &info) != 0) continue;
         if (S_ISDIR(info.st_mode)) {
-            count += replay_folder(argv[i]);
+            replay_folder(&replay, argv[i]);
         } else {
-            replay_file(argv[i]);
-            count++;
+            replay_file(&replay, argv[i]);
         }
     }
-    (void)printf("replayed %u inputs\n", count);
-    return count > 0 ? 0 : 1; /* an empty corpus is a test that could not fail */
+    (void)printf("replayed %u inputs\n", replay.count);
+    bool is_good = !replay.refuses || trial_sum_print("memory", &replay.sum);
+    return replay.count > 0 && is_good ? 0 : 1; /* an empty corpus is a test that could not fail */
 }

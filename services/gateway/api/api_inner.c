@@ -17,7 +17,6 @@ static struct api_call *inner_new(struct api_call *outer, const struct api_inner
     inner->inner_done                        = from->done;
     inner->request = httpd_request_make(method_name(from->method), from->path, from->query, fields,
                                         1, from->body);
-    ASSERT(inner->arena);
     (void)snprintf(inner->request_id, sizeof inner->request_id, "%s", outer->request_id);
     memcpy(inner->traceparent, outer->traceparent, sizeof inner->traceparent);
     memcpy(inner->trace_id, outer->trace_id, sizeof inner->trace_id);

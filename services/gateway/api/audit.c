@@ -52,7 +52,6 @@ static struct notes *notes_new(void)
     struct notes *notes = mem_new(1, sizeof *notes);
     notes->arena        = arena_new(NOTES_ARENA_MAX);
     notes->alike        = map_new(AUDIT_NOTES_MAX);
-    ASSERT(notes->arena);
     return notes;
 }
 

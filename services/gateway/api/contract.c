@@ -340,8 +340,7 @@ status contract_load(const char *const *operations, struct contract **ret_contra
 {
     CLEANUP(contract_freep) struct contract *contract = mem_new(1, sizeof *contract);
     contract->arena                                   = arena_new(CONTRACT_ARENA_MAX);
-    ASSERT(contract->arena);
-    contract->text = buf_init(CONTRACT_JSON_MAX);
+    contract->text                                    = buf_init(CONTRACT_JSON_MAX);
 
     struct diagnostics *findings = diagnostics_new(contract->arena);
     str text                     = {.ptr = (const char *)openapi_yaml, .len = openapi_yaml_size};

@@ -124,7 +124,6 @@ static status ask_line(struct api_call *call, size_t index, struct error *reterr
     Pb__KeptRun kept                         = PB__KEPT_RUN__INIT;
     Pb__ImportRun message                    = PB__IMPORT_RUN__INIT;
     char request_id[API_RPC_ID_LEN + 1];
-    if (!arena) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
     TRY(import_line_read(line->text, arena, &kept, reterr));
     if (!id_is_valid(str_from(kept.id))) {
         return fail_code(reterr, STATUS_INVALID_ARGUMENT, "run_invalid",

@@ -89,7 +89,6 @@ status mcp_tools_read(const struct contract *contract, struct mcp_tools **ret_to
 {
     CLEANUP(mcp_tools_freep) struct mcp_tools *tools = mem_new(1, sizeof *tools);
     CLEANUP(arena_freep) struct arena *arena         = arena_new(ARENA_MAX);
-    ASSERT(arena);
     str text = {.ptr = (const char *)mcp_tools_yaml, .len = mcp_tools_yaml_size};
     TRY(yaml_parse(text, diagnostics_new(arena), &tools->document, reterr));
     json root    = yaml_root(tools->document);

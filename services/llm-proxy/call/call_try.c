@@ -77,8 +77,7 @@ static void send_http(struct llm_call *call, const struct provider_key *key)
     const struct provider_kind *kind  = target->provider->kind;
     if (call->request->is_count) kind = kind->counter;
     ASSERT(call->request->run_count == 0 || kind->protocol == call->request->protocol);
-    call->arena = arena_new(TRY_ARENA_MAX);
-    ASSERT(call->arena);
+    call->arena                        = arena_new(TRY_ARENA_MAX);
     const struct chat_request *request = call_adapt(call);
     if (!request) {
         fail_try(call, LLM_ERROR_REQUEST, "the request is too large");

@@ -36,7 +36,6 @@ static struct embed_batch *batch_new(struct embed_pool *pool, uint32_t size_max)
     batch->next               = pool->batches;
     if (batch->next) batch->next->previous = batch;
     pool->batches = batch;
-    ASSERT(batch->arena);
     return batch;
 }
 

@@ -89,9 +89,8 @@ static void put_name(const struct embed_kind *kind, struct buf *out)
 /* A route made for one request has texts of that request. */
 static void own_route(struct embed_pool *pool, const struct llm_route *route)
 {
-    pool->arena = arena_new(EMBED_ARENA_MAX);
-    pool->route = *route;
-    ASSERT(pool->arena);
+    pool->arena      = arena_new(EMBED_ARENA_MAX);
+    pool->route      = *route;
     pool->route.name = str_from(arena_strdup(pool->arena, route->name));
     for (uint32_t i = 0; i < route->target_count; i++) {
         const char *model = arena_strdup(pool->arena, route->targets[i].model);

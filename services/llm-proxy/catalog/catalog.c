@@ -58,7 +58,6 @@ struct catalog *catalog_with_keys(struct catalog *base, const struct catalog_key
     catalog->references                            = 1;
     catalog->base                                  = catalog_ref(base);
     catalog->arena                                 = arena_new(CATALOG_KEYS_SIZE_MAX);
-    if (!catalog->arena) return NULL;
     for (uint32_t i = 0; i < catalog->route_count; i++) {
         struct llm_route *route = &catalog->routes[i];
         for (uint32_t t = 0; t < route->target_count; t++) {

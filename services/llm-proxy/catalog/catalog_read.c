@@ -475,7 +475,6 @@ status catalog_read(const struct config *config, const struct catalog_trees *tre
     catalog->arena                                 = arena_new(CATALOG_ARENA_MAX);
     catalog->own_prices                            = price_table_new();
     catalog->public_prices                         = price_table_new();
-    ASSERT(catalog->arena);
     TRY(price_table_add_public(catalog->public_prices, reterr));
     struct reader reader = {.config = config, .list = list, .catalog = catalog};
     size_t errors        = list->errors;

@@ -40,8 +40,7 @@ static status check_shape(json schema, json value, size_t count, const char *bet
     CLEANUP(schema_freep) struct schema *compiled = NULL;
     TRY(schema_compile(schema, NULL, NULL, &compiled, reterr));
     CLEANUP(arena_freep) struct arena *arena = arena_new(CHECK_ARENA_MAX);
-    ASSERT(arena);
-    struct schema_errors *errors = arena_alloc(arena, sizeof *errors);
+    struct schema_errors *errors             = arena_alloc(arena, sizeof *errors);
     ASSERT(errors);
     status code = schema_check(compiled, value, arena, errors, reterr);
     if (code != STATUS_INVALID_ARGUMENT) return code;

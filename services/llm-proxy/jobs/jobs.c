@@ -63,8 +63,8 @@ static void log_call(const struct chat_job *chat, const struct llm_outcome *outc
               LOG_INT("tries", outcome->tries), LOG_INT("duration_ms", outcome->duration_ms),
               LOG_INT("input_tokens", outcome->usage.input_tokens),
               LOG_INT("output_tokens", outcome->usage.output_tokens),
-              LOG_STR("cost_usd", buf_str(&cost)),
-              LOG_BOOLEAN("simulated", outcome->is_simulated), LOG_STR("losses", buf_str(&losses)),
+              LOG_STR("cost_usd", buf_str(&cost)), LOG_BOOLEAN("simulated", outcome->is_simulated),
+              LOG_STR("losses", buf_str(&losses)),
               LOG_STR("error.message", outcome->is_ok ? (str){} : outcome->error.text));
 }
 
@@ -179,7 +179,6 @@ static void run_chat(struct jobs *jobs, struct worker_job *job)
     chat->outputs         = jobs->outputs;
     chat->job             = job;
     chat->arena           = arena_new(CHAT_ARENA_MAX);
-    ASSERT(chat->arena);
     const char *namespace = keep_name(chat, job->leased->namespace_);
     const char *target    = keep_name(chat, job->leased->target);
     job->state            = chat;

@@ -13,9 +13,8 @@ struct price_table *price_table_new(void)
 {
     struct price_table *table = mem_new(1, sizeof *table);
     table->arena              = arena_new(PRICE_ARENA_MAX);
-    ASSERT(table->arena);
-    table->by_name = map_new(PRICE_MODELS_MAX);
-    table->as_of   = "";
+    table->by_name            = map_new(PRICE_MODELS_MAX);
+    table->as_of              = "";
     return table;
 }
 

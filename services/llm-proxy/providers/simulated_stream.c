@@ -48,10 +48,9 @@ struct simulated_stream *simulated_stream_new(const struct provider *provider,
     struct provider whole           = *provider;
     whole.simulation.cut_after      = 0; /* here it is cut in its middle */
     stream->arena                   = arena_new(ARENA_MAX);
-    ASSERT(stream->arena);
-    stream->cut_after         = provider->simulation.cut_after;
-    stream->tokens_per_second = provider->simulation.tokens_per_second;
-    stream->begin_ms          = now_ms + simulated_first_ms(provider, request);
+    stream->cut_after               = provider->simulation.cut_after;
+    stream->tokens_per_second       = provider->simulation.tokens_per_second;
+    stream->begin_ms                = now_ms + simulated_first_ms(provider, request);
     simulated_answer(&whole, request, model, number, record, stream);
     return stream;
 }

@@ -254,8 +254,7 @@ status proof_of_store(struct store *store, proof_listener *on_fault, void *conte
 {
     CLEANUP(definitions_freep) struct definitions *definitions = definitions_new();
     CLEANUP(arena_freep) struct arena *arena                   = arena_new(ROW_ARENA_MAX);
-    if (!arena) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
-    CLEANUP(txn_abortp) struct txn *txn = NULL;
+    CLEANUP(txn_abortp) struct txn *txn                        = NULL;
     TRY(txn_begin_read(store, &txn, reterr));
     struct prover prover = {.txn         = txn,
                             .definitions = definitions,

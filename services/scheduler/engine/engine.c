@@ -269,7 +269,6 @@ static void forget_turn(struct engine *engine)
     if (arena_used(engine->arena) > ARENA_KEPT) {
         arena_free(engine->arena);
         engine->arena = arena_new(TURN_ARENA_MAX);
-        ASSERT(engine->arena);
     }
     arena_clear(engine->arena);
     if (engine->entry.capacity > ENTRY_BUF_KEPT) buf_done(&engine->entry);

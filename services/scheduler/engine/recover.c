@@ -266,7 +266,6 @@ static status recover_tables(struct engine *engine, struct error *reterr)
     TRY(recover_clock(engine, reterr));
 
     CLEANUP(arena_freep) struct arena *arena = arena_new(ROW_ARENA_MAX);
-    if (!arena) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
     struct recovery recovery = {.engine = engine, .arena = arena, .now_us = engine->now_us};
     (void)job_queue_at(engine->queues, (str){}, str_from("tools")); /* shown also when empty */
     (void)job_queue_at(engine->queues, (str){}, str_from("llm"));

@@ -173,7 +173,6 @@ static status list(struct rpc_call *call, struct error *reterr)
                                               .row_arena = row,
                                               .answer    = call->response};
     if (!store) return call_moved(call, 0);
-    if (!row) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
     TRY(begin_page(&listing, &filters, reterr));
     TRY(txn_begin_read(store, &txn, reterr));
     TRY(set_bounds(&listing, txn, reterr));

@@ -112,8 +112,7 @@ static status sum(struct rpc_call *call, struct error *reterr)
         return fail(reterr, STATUS_INVALID_ARGUMENT, "the first day is not after the last one");
     }
     CLEANUP(arena_freep) struct arena *arena = arena_new(ROW_ARENA_MAX);
-    if (!arena) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
-    summing.arena = arena;
+    summing.arena                            = arena;
     usage_sum_init(&summing.sum);
     status code = STATUS_OK;
     for (uint16_t i = 0; code == STATUS_OK && i < scheduler_partition_count(call->context); i++) {

@@ -59,7 +59,7 @@ status workflow_in_use_handle(struct rpc_call *call, struct error *reterr)
     const Pb__WorkflowVersion *request       = call->request;
     Pb__WorkflowUse *answer                  = call->response;
     CLEANUP(arena_freep) struct arena *arena = arena_new(ROW_ARENA_MAX);
-    if (!arena) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
+
     struct search search = {
         .wanted = request, .namespace = namespace_in(call, request), .arena = arena};
     uint16_t count = scheduler_partition_count(call->context);

@@ -160,7 +160,6 @@ static status list(str namespace, str label, json *ret_assistants, struct error 
 {
     CLEANUP(lookup_done) struct lookup lookup = {};
     CLEANUP(arena_freep) struct arena *row    = arena_new(ROW_ARENA_MAX);
-    if (!row) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
     TRY(lookup_begin(context, &lookup, reterr));
     const char *colon = label.len > 0 ? memchr(label.ptr, ':', label.len) : NULL;
     if (label.len > 0 && !colon) {

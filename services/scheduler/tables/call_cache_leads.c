@@ -323,7 +323,6 @@ status call_cache_next_due(struct txn *txn, int64_t *ret_due_us, struct error *r
         CLEANUP(arena_freep) struct arena *arena = arena_new(ARENA_BYTES);
         struct cache_place place                 = {};
         int64_t due_us                           = 0;
-        if (!arena) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
         status first = order_first(txn, orders[i], arena, &due_us, &place, reterr);
         if (first == STATUS_NOT_FOUND) continue;
         TRY(first);

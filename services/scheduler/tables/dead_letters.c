@@ -90,7 +90,6 @@ status letters_index_some(struct txn *txn, struct page *page, bool *ret_done, st
     CLEANUP(cursor_closep) struct cursor *cursor = NULL;
     const struct scan scan                       = {.after = {page->key, page->key_len}};
     *ret_done                                    = false;
-    if (!arena) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
     TRY(cursor_open(txn, TABLE_DEAD_LETTERS, &scan, &cursor, reterr));
     for (int i = 0; i < INDEX_ROWS; i++) {
         bytes key                 = {};
@@ -225,7 +224,6 @@ status letters_visit(struct txn *txn, const struct letter_filter *filter, letter
 {
     CLEANUP(arena_freep) struct arena *arena = arena_new(ROW_ARENA_MAX);
     const struct question question           = {txn, filter, arena, visit, context};
-    if (!arena) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
-    bool is_few = filter->job.len > 0 || filter->run.len > 0;
+    bool is_few                              = filter->job.len > 0 || filter->run.len > 0;
     return is_few ? visit_index(&question, reterr) : visit_table(&question, reterr);
 }

@@ -104,9 +104,8 @@ static void remember(struct map **map, str key, const struct workflow *workflow)
 static status compile(str source, const struct workflow **ret_workflow, struct error *reterr)
 {
     CLEANUP(arena_freep) struct arena *arena = arena_new(COMPILE_ARENA_MAX);
-    if (!arena) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory for a definition");
-    struct diagnostics *findings = diagnostics_new(arena);
-    status read                  = workflow_read_stored(source, findings, ret_workflow, reterr);
+    struct diagnostics *findings             = diagnostics_new(arena);
+    status read = workflow_read_stored(source, findings, ret_workflow, reterr);
     if (read == STATUS_INVALID_ARGUMENT) {
         return fail(reterr, STATUS_DATA_LOSS, "a stored definition does not compile: %s",
                     findings->count > 0 ? findings->items[0].detail : "no finding");
@@ -248,7 +247,6 @@ status definitions_resolve_within(struct definitions *definitions, struct txn *t
                                   const struct workflow **ret_workflow, struct error *reterr)
 {
     CLEANUP(arena_freep) struct arena *arena = arena_new(ROW_ARENA_MAX);
-    if (!arena) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
 
     Pb__WorkflowView *view = NULL;
     TRY(find_row(txn, name, arena, &view, reterr));

@@ -27,8 +27,7 @@ static struct kept_set *set_new(void)
 {
     struct kept_set *kept = mem_new(1, sizeof *kept);
     kept->arena           = arena_new(SET_ARENA_MAX);
-    ASSERT(kept->arena);
-    kept->set.items = arena_alloc(kept->arena, SUBSCRIPTIONS_MAX * sizeof *kept->set.items);
+    kept->set.items       = arena_alloc(kept->arena, SUBSCRIPTIONS_MAX * sizeof *kept->set.items);
     ASSERT(kept->set.items);
     atomic_init(&kept->references, 1);
     return kept;

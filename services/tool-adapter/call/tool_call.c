@@ -401,13 +401,12 @@ struct tool_call *tool_call_start(const struct exchange_means *means,
     call->request          = *request;
     call->handlers         = *handlers;
     call->arena            = arena_new(TOOL_CALL_ARENA_MAX);
-    ASSERT(call->arena);
-    call->writes.arena = call->arena;
-    call->params       = json_ref(request->params);
-    call->checkpoint   = json_ref(request->checkpoint);
-    call->steps_kept   = json_count(json_get_text(call->checkpoint, "steps"));
-    call->is_starting  = true;
-    status code        = tool_call_fetch_files(call, go, &error);
+    call->writes.arena     = call->arena;
+    call->params           = json_ref(request->params);
+    call->checkpoint       = json_ref(request->checkpoint);
+    call->steps_kept       = json_count(json_get_text(call->checkpoint, "steps"));
+    call->is_starting      = true;
+    status code            = tool_call_fetch_files(call, go, &error);
     if (code != STATUS_OK) {
         tool_call_end_refused(call, code, error.text);
     } else if (!call->files) {

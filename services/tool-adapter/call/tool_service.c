@@ -413,7 +413,6 @@ static status answer_render(struct tool_service *service, struct rpc_call *rpc,
     CLEANUP(arena_freep) struct arena *arena = arena_new(ARENA_MAX);
     CLEANUP(json_unrefp) json requests       = json_invalid();
     struct tool tool                         = {};
-    ASSERT(arena);
     TRY(find(service->toolbox, message->function, message->connection, message->namespace_, &tool,
              reterr));
     TRY(render(&tool, message, arena, &requests, reterr));

@@ -289,7 +289,6 @@ status toolbox_new(const struct toolbox_options *options, struct diagnostics *li
     toolbox->references                             = 1;
     toolbox->generation                             = options->generation;
     toolbox->arena                                  = arena_new(ARENA_MAX);
-    ASSERT(toolbox->arena);
     toolbox->connections =
         mem_new(CONNECTIONS_MAX + TOOLBOX_ADAPTERS_MAX, sizeof *toolbox->connections);
     toolbox->by_name   = map_new(CONNECTIONS_MAX + TOOLBOX_ADAPTERS_MAX);

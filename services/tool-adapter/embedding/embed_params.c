@@ -219,7 +219,6 @@ status embed_params_start(struct embed_desk *desk, const struct embed_params_req
     call->request             = *request;
     call->arena               = arena_new(EMBED_ARENA_MAX);
     desk->calls++;
-    ASSERT(call->arena);
     pb__usage__init(&call->usage);
     status code = prepare(call, reterr);
     if (code != STATUS_OK) {

@@ -231,8 +231,7 @@ status file_set_start(struct file_desk *desk, const struct file_set_request *req
     CLEANUP(file_set_freep) struct file_set *set = mem_new(1, sizeof *set);
     set->desk                                    = desk;
     set->arena                                   = arena_new(ARENA_MAX);
-    ASSERT(set->arena);
-    set->request   = *request;
+    set->request                                 = *request;
     set->room      = (struct file_room){.granted = begin_reading, .context = set};
     set->patience  = (struct loop_timer){.fire = on_patience, .context = set};
     set->namespace = arena_strdup(set->arena, request->namespace);

@@ -193,7 +193,6 @@ status file_upload_start(struct file_desk *desk, const struct file_upload_reques
     upload->desk                                          = desk;
     upload->request                                       = *request;
     upload->arena                                         = arena_new(ARENA_MAX);
-    ASSERT(upload->arena);
     upload->room     = (struct file_room){.granted = begin, .context = upload};
     upload->patience = (struct loop_timer){.fire = on_patience, .context = upload};
     TRY(describe(upload, reterr));

@@ -52,8 +52,7 @@ static struct fetch *fetch_new(struct document_service *service, struct rpc_call
     fetch->service      = service;
     fetch->call         = call;
     fetch->arena        = arena_new(ARENA_MAX);
-    ASSERT(fetch->arena);
-    fetch->next = service->fetches;
+    fetch->next         = service->fetches;
     if (fetch->next) fetch->next->previous = fetch;
     service->fetches = fetch;
     service->count++;

@@ -396,7 +396,6 @@ static void run_http(struct jobs *jobs, struct worker_job *job, enum form form)
     running->form           = form;
     running->started_ms     = clock_mono_ms();
     running->arena          = arena_new(HTTP_JOB_ARENA_MAX);
-    ASSERT(running->arena);
     if (running->next) running->next->previous = running;
     jobs->running = running;
     job->state    = running;

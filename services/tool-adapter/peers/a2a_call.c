@@ -328,9 +328,8 @@ struct a2a_call *a2a_call_start(const struct a2a_means *means, const struct a2a_
     call->context         = context;
     call->is_starting     = true;
     call->arena           = arena_new(ARENA_MAX);
-    ASSERT(call->arena);
-    call->method    = arena_strdup(call->arena, text_of(request->arguments, "method"));
-    call->is_stream = strcmp(call->method, "message/stream") == 0 ||
+    call->method          = arena_strdup(call->arena, text_of(request->arguments, "method"));
+    call->is_stream       = strcmp(call->method, "message/stream") == 0 ||
                       strcmp(call->method, "tasks/resubscribe") == 0;
     call->events = json_array_new(4);
     rpc_reply_init(&call->reply, REQUEST_ID, A2A_ANSWER_MAX, NULL, call);

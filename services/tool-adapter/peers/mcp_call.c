@@ -403,8 +403,7 @@ struct mcp_call *mcp_call_start(struct mcp_client *client, const struct mcp_requ
     call->is_starting     = true;
     call->pause           = (struct loop_timer){.fire = on_pause, .context = call};
     call->arena           = arena_new(ARENA_MAX);
-    ASSERT(call->arena);
-    call->params = json_ref(request->params);
+    call->params          = json_ref(request->params);
     if (json_is(request->input, JSON_OBJECT)) {
         int64_t round = 0; /* each has ids of its own ("Multi Round-Trip Requests") */
         (void)json_to_int(json_get_text(request->input, "round"), &round);

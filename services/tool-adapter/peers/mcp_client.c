@@ -156,7 +156,6 @@ void mcp_aside_send(struct mcp_client *client, const struct mcp_aside *from)
     aside->endpoint     = json_ref(from->endpoint);
     aside->headers      = json_ref(from->outgoing->headers);
     aside->arena        = arena_new(ARENA_MAX);
-    ASSERT(aside->arena);
     if (aside->next) aside->next->previous = aside;
     client->asides = aside;
     client->aside_count++;

@@ -212,7 +212,6 @@ static bool is_as_promised(const struct reach *reach, json result, struct error 
         return false;
     }
     arena = arena_new(CHECK_MAX);
-    ASSERT(arena);
     if (schema_check(schema, given, arena, NULL, &why) == STATUS_OK) return true;
     (void)fail(ret_why, STATUS_DATA_LOSS, "structuredContent is not what the tool promises: %s",
                why.text);

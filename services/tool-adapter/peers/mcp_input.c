@@ -222,7 +222,6 @@ static status check(json form, json content, struct error *reterr)
     CLEANUP(schema_freep) struct schema *schema = NULL;
     CLEANUP(arena_freep) struct arena *arena    = arena_new(CHECK_MAX);
     const struct schema_options options         = {.assert_formats = true};
-    if (!arena) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory to check an answer");
     TRY(schema_compile(form, &options, NULL, &schema, reterr));
     return schema_check(schema, content, arena, NULL, reterr);
 }

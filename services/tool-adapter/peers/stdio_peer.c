@@ -44,7 +44,6 @@ bool stdio_peer_say(struct stdio_peer *peer, const struct stdio_saying *saying)
                                                 .client_version = str_from(peer->client_version),
                                                 .traceparent    = saying->traceparent};
     str body                                 = {};
-    ASSERT(arena);
     if (peer->state == STDIO_NONE || peer->state == STDIO_ENDING) return false;
     if (mcp_body_make(&outgoing, arena, &body, NULL) != STATUS_OK) return false;
     return write_line(peer, body);

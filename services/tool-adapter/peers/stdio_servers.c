@@ -246,7 +246,6 @@ struct stdio_servers *stdio_servers_new(const struct config *config, json tree,
 {
     struct stdio_servers *servers = mem_new(1, sizeof *servers);
     servers->arena                = arena_new(ARENA_MAX);
-    ASSERT(servers->arena);
     for (size_t i = 0; json_is(tree, JSON_OBJECT) && i < json_count(tree); i++) {
         struct stdio_server spare = {};
         bool fits                 = servers->count < STDIO_SERVERS_MAX;

@@ -1,11 +1,12 @@
 // What this machine lets a test do to it, and the doing: system calls that fail, networks, memory,
 // disks. Where something is not permitted, the scenario is skipped and says why.
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { within } from '../../scenario/support/wait.mjs';
 
 const ATTACH_MS = 10_000;
-const ZOMBIE_MS = 1_000;
+const LOOK_MS = 1_000;
+const LOOKS_MAX = 5;
 const CGROUPS = '/sys/fs/cgroup';
 
 export function sh(command, ...words) {
@@ -42,8 +43,7 @@ export async function injectInto(pid, calls, error, nth, isLasting = false) {
     tracer.once('exit', () => reject(new Error(`strace ended at once: ${text}`)));
   });
   await within('strace has it', ATTACH_MS, attached);
-  // Now and then strace 6.1 sleeps through the end of a thread; then the process would not be over for its parent, ever.
-  const watch = setInterval(() => isZombie(pid) && tracer.kill('SIGKILL'), ZOMBIE_MS);
+  const watch = setInterval(leftBehind(pid, tracer), LOOK_MS);
   ended.then(() => clearInterval(watch));
   return async () => {
     tracer.kill('SIGTERM'); // it lets go of the process, which lives on
@@ -54,12 +54,28 @@ export async function injectInto(pid, calls, error, nth, isLasting = false) {
 // Words that run a program so that all its calls of a name fail from its first moment on.
 export const failingFromTheStart = (call, error) => ['strace', '-f', '-qq', '-o', '/dev/null', '-e', `trace=${call}`, '-e', `inject=${call}:error=${error}`];
 
-function isZombie(pid) {
+// The states of a process' threads that wait for their tracer: all that have ended, and those that stand still.
+function waiting(pid) {
   try {
-    return /^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+    return readdirSync(`/proc/${pid}/task`).filter((thread) => /^State:\s+[Zt]/m.test(readFileSync(`/proc/${pid}/task/${thread}/status`, 'utf8')));
   } catch {
-    return false; // it is gone
+    return []; // it is gone
   }
+}
+
+// A look at a traced process, again and again. Now and then strace 6.1 on a busy machine sleeps through the end or the stop of a thread, for
+// ever: then it goes, and the process goes on, or its parent hears that it has ended.
+function leftBehind(pid, tracer) {
+  let before = [];
+  let looks = 0;
+  return () => {
+    const now = waiting(pid);
+    looks = now.some((thread) => before.includes(thread)) ? looks + 1 : 0;
+    before = now;
+    if (looks < LOOKS_MAX) return;
+    console.log(`# strace has left ${now.length} threads behind`);
+    tracer.kill('SIGKILL');
+  };
 }
 
 // Kills what a process runs, and then itself.

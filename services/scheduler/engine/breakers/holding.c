@@ -340,10 +340,9 @@ status engine_breakers_recover(struct engine *engine, struct error *reterr)
     enum { ROWS_PER_PAGE = 1'000, ROW_ARENA_MAX = 1 << 20 };
     if (engine->partition->index == 0) engine->breakers = breakers_new();
     CLEANUP(arena_freep) struct arena *arena = arena_new(ROW_ARENA_MAX);
-    if (!arena) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
-    struct recovery recovery = {.engine = engine, .arena = arena};
-    struct page page         = {.has_more = true};
-    const struct scan scan   = {};
+    struct recovery recovery                 = {.engine = engine, .arena = arena};
+    struct page page                         = {.has_more = true};
+    const struct scan scan                   = {};
     while (page.has_more) {
         TRY(txn_page(engine->txn, TABLE_BREAKERS, &scan, ROWS_PER_PAGE, &page, recover_row,
                      &recovery, reterr));

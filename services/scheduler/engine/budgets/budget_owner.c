@@ -310,8 +310,7 @@ status engine_budgets_recover(struct engine *engine, struct error *reterr)
     engine->late_funds = late_funds_new();
     if (engine->partition->index == 0) engine->ledger = ledger_new();
     CLEANUP(arena_freep) struct arena *arena = arena_new(ROW_ARENA_MAX);
-    if (!arena) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
-    struct recovery recovery = {.engine = engine, .arena = arena};
+    struct recovery recovery                 = {.engine = engine, .arena = arena};
     TRY(engine_each_row(engine, TABLE_BUDGETS, recover_budget, &recovery, reterr));
     TRY(engine_each_row(engine, TABLE_RUN_PURSES, recover_budget, &recovery, reterr));
     TRY(engine_each_row(engine, TABLE_MODEL_PRICES, recover_price, &recovery, reterr));

@@ -206,7 +206,6 @@ static status recover_row(bytes, bytes value, struct error *reterr, void *contex
 status engine_late_funds_recover(struct engine *engine, struct error *reterr)
 {
     CLEANUP(arena_freep) struct arena *arena = arena_new(ROW_ARENA_MAX);
-    if (!arena) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
-    struct recovery recovery = {.engine = engine, .arena = arena};
+    struct recovery recovery                 = {.engine = engine, .arena = arena};
     return engine_each_row(engine, TABLE_UNSAID_LEASES, recover_row, &recovery, reterr);
 }

@@ -182,10 +182,9 @@ static status has_other_admin(struct engine *engine, const char *id, bool *ret_h
                               struct error *reterr)
 {
     CLEANUP(arena_freep) struct arena *arena = arena_new(ROW_ARENA_MAX);
-    if (!arena) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
-    struct counting counting = {.arena = arena, .but = id};
-    struct page page         = {.has_more = true};
-    const struct scan all    = {};
+    struct counting counting                 = {.arena = arena, .but = id};
+    struct page page                         = {.has_more = true};
+    const struct scan all                    = {};
     while (page.has_more && counting.count == 0) {
         TRY(txn_page(engine->txn, TABLE_API_KEYS, &all, KEYS_PER_PAGE, &page, count_row, &counting,
                      reterr));

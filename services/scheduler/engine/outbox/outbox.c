@@ -198,7 +198,6 @@ static status row_stays(const struct lane *lane, struct txn *txn, const struct k
     *ret_stays           = false;
     if (!lane->has_unread) return STATUS_OK;
     CLEANUP(arena_freep) struct arena *arena = arena_new(BATCH_ARENA_MAX);
-    if (!arena) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory for a message");
     status got = record_get(txn, TABLE_OUTBOX, key_bytes(key), &pb__message__descriptor, arena,
                             &message, reterr);
     *ret_stays = got == STATUS_DATA_LOSS;

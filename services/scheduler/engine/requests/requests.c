@@ -301,7 +301,6 @@ static status upgrade_rows(struct engine *engine, bool *ret_done, struct error *
     CLEANUP(arena_freep) struct arena *arena     = arena_new(ROW_ARENA_MAX);
     CLEANUP(cursor_closep) struct cursor *cursor = NULL;
     const struct scan scan                       = {.until = {"\x01", 1}};
-    if (!arena) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
     TRY(totals_read(engine, reterr));
     TRY(cursor_open(engine->txn, TABLE_REQUESTS, &scan, &cursor, reterr));
     for (size_t i = 0; i < UPGRADE_ROWS; i++) {
