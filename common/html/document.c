@@ -127,6 +127,45 @@ static void attributes_place(struct html_document *document)
     }
 }
 
+/* Selectors ask for the elements of a name, which are few of all nodes: sorted by counting. */
+static void elements_place(struct html_document *document)
+{
+    size_t names        = (size_t)GUMBO_TAG_LAST + 1 + document->extra_count;
+    uint32_t count      = 0;
+    uint32_t *ends      = mem_new(names, sizeof *ends);
+    document->elements  = mem_new(2 * document->node_count, sizeof *document->elements);
+    document->name_ends = ends;
+    for (uint32_t i = 1; i < document->node_count; i++) {
+        if (document->nodes[i].kind != HTML_ELEMENT) continue;
+        document->elements[count++] = i;
+        ends[document->nodes[i].name]++;
+    }
+    document->element_count = count;
+    uint32_t end            = count;
+    for (size_t i = 0; i < names; i++) { /* for now where they begin */
+        uint32_t of_name = ends[i];
+        ends[i]          = end;
+        end += of_name;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t element                                          = document->elements[i];
+        document->elements[ends[document->nodes[element].name]++] = element;
+    }
+}
+
+const uint32_t *html_elements(const struct html_document *document, uint32_t name,
+                              uint32_t *ret_count)
+{
+    uint32_t from = 0;
+    uint32_t end  = document->element_count;
+    if (name != HTML_NO_NAME) {
+        from = name > 0 ? document->name_ends[name - 1] : document->element_count;
+        end  = document->name_ends[name];
+    }
+    *ret_count = end - from;
+    return document->elements + from;
+}
+
 static bool push(struct walk *walk, const GumboVector *children, uint32_t node)
 {
     if (walk->depth > HTML_DEPTH_MAX) return false;
@@ -189,6 +228,7 @@ static status copy_tree(struct html_document *document, const GumboNode *root, s
                     "the page has more than %d elements within each other", HTML_DEPTH_MAX);
     }
     attributes_place(document);
+    elements_place(document);
     return STATUS_OK;
 }
 
@@ -229,6 +269,8 @@ void html_free(struct html_document *document)
     for (uint32_t i = 0; i < document->extra_count; i++) free(document->extra_names[i]);
     free(document->extra_names);
     map_free(document->names);
+    free(document->elements);
+    free(document->name_ends);
     free(document->attributes);
     free(document->nodes);
     memory_end(&document->memory);

@@ -69,6 +69,11 @@ str html_name(const struct html_document *document, uint32_t node);
 /** The number by which elements of a name (any case) are found; HTML_NO_NAME: there are none. */
 uint32_t html_name_number(const struct html_document *document, str name);
 
+/** The elements that are called by a number, or all of them (HTML_NO_NAME), in the document's
+ * order. A view of `ret_count` numbers. */
+const uint32_t *html_elements(const struct html_document *document, uint32_t name,
+                              uint32_t *ret_count);
+
 /** The value of an attribute (name in lower case); false if there is none. */
 bool html_attribute(const struct html_document *document, uint32_t node, str name, str *ret_value);
 

@@ -50,8 +50,11 @@ struct html_document {
     size_t node_count, node_capacity;
     struct html_attribute *attributes;
     size_t attribute_count, attribute_capacity;
-    struct map *names;  /* of elements that gumbo does not know; values are numbers */
-    char **extra_names; /* owned */
+    uint32_t *elements; /* all of them; behind them the same, name by name */
+    uint32_t element_count;
+    uint32_t *name_ends; /* by name: where its elements end there */
+    struct map *names;   /* of elements that gumbo does not know; values are numbers */
+    char **extra_names;  /* owned */
     uint32_t extra_count, extra_capacity;
 };
 

@@ -171,30 +171,24 @@ static bool test_holds(const struct run *run, const struct selector_test *test, 
     }
 }
 
-/* A part, made ready for one document. */
-struct ready_part {
-    const struct selector_part *part;
-    uint32_t name; /* HTML_NO_NAME: any */
-    bool is_never; /* no element is called so */
-};
-
-static struct ready_part make_ready(const struct run *run, const struct selector_part *part)
+/* The elements that are called as a part wants. */
+static const uint32_t *called(const struct run *run, const struct selector_part *part,
+                              uint32_t *ret_count)
 {
-    struct ready_part ready = {.part = part, .name = HTML_NO_NAME};
+    uint32_t name = HTML_NO_NAME;
     if (part->type.len > 0) {
-        ready.name     = html_name_number(run->document, part->type);
-        ready.is_never = ready.name == HTML_NO_NAME;
+        name       = html_name_number(run->document, part->type);
+        *ret_count = 0;
+        if (name == HTML_NO_NAME) return NULL;
     }
-    return ready;
+    return html_elements(run->document, name, ret_count);
 }
 
-static bool part_matches(const struct run *run, const struct ready_part *ready, uint32_t node)
+/* An element that is called as the part wants. */
+static bool tests_hold(const struct run *run, const struct selector_part *part, uint32_t element)
 {
-    const struct html_node *at = &run->nodes[node];
-    if (at->kind != HTML_ELEMENT || ready->is_never) return false;
-    if (ready->name != HTML_NO_NAME && at->name != ready->name) return false;
-    for (const struct selector_test *test = ready->part->tests; test; test = test->next) {
-        if (!test_holds(run, test, node)) return false;
+    for (const struct selector_test *test = part->tests; test; test = test->next) {
+        if (!test_holds(run, test, element)) return false;
     }
     return true;
 }
@@ -206,10 +200,12 @@ static bool part_matches(const struct run *run, const struct ready_part *ready, 
 static void reach_forwards(const struct run *run, enum combinator combinator, const set *from,
                            set *reached)
 {
+    uint32_t count           = 0;
+    const uint32_t *elements = html_elements(run->document, HTML_NO_NAME, &count);
     memset(reached, 0, run->count);
-    for (uint32_t i = 1; i < run->count; i++) {
+    for (uint32_t k = 0; k < count; k++) {
+        uint32_t i                   = elements[k];
         const struct html_node *node = &run->nodes[i];
-        if (node->kind != HTML_ELEMENT) continue;
         switch (combinator) {
         case COMBINE_BELOW: reached[i] = reached[node->parent] | from[node->parent]; break;
         case COMBINE_CHILD: reached[i] = from[node->parent]; break;
@@ -225,10 +221,12 @@ static void reach_forwards(const struct run *run, enum combinator combinator, co
 static void reach_backwards(const struct run *run, enum combinator combinator, const set *to,
                             set *reached)
 {
+    uint32_t count           = 0;
+    const uint32_t *elements = html_elements(run->document, HTML_NO_NAME, &count);
     memset(reached, 0, run->count);
-    for (uint32_t i = run->count - 1; i > 0; i--) {
+    for (uint32_t k = count; k > 0; k--) {
+        uint32_t i                   = elements[k - 1];
         const struct html_node *node = &run->nodes[i];
-        if (node->kind != HTML_ELEMENT) continue;
         switch (combinator) {
         case COMBINE_BELOW: reached[node->parent] |= reached[i] | to[i]; break;
         case COMBINE_CHILD: reached[node->parent] |= to[i]; break;
@@ -245,9 +243,12 @@ static void reach_backwards(const struct run *run, enum combinator combinator, c
 static void match_part(const struct run *run, const struct selector_part *part, const set *reached,
                        set *matched)
 {
-    struct ready_part ready = make_ready(run, part);
-    for (uint32_t i = 1; i < run->count; i++) {
-        matched[i] = (!reached || reached[i]) && part_matches(run, &ready, i);
+    uint32_t count           = 0;
+    const uint32_t *elements = called(run, part, &count);
+    memset(matched, 0, run->count);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t element = elements[i];
+        matched[element] = (!reached || reached[element]) && tests_hold(run, part, element);
     }
 }
 

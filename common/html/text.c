@@ -39,7 +39,9 @@ static bool is_apart(const struct html_node *node)
 
 static bool is_space(char c)
 {
-    return c <= ' ' && (c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f');
+    const uint64_t blanks = UINT64_C(1) << ' ' | 1 << '\n' | 1 << '\t' | 1 << '\r' | 1 << '\f';
+    return ((unsigned char)c <= ' ') &
+           (blanks >> (c & 63)); /* no branch: it is asked of each byte */
 }
 
 /* Where writing stands: white space is kept back until something follows it. */
@@ -49,23 +51,26 @@ struct text_writer {
     bool owes_space;
 };
 
-/* At most one byte more than `text` has: the space it owes. */
+/* At most one byte more than `text` has: the space it owes. Where words end nobody can foresee, so
+ * that a space is written like a letter, and one behind another is written over. */
 static bool put_words(struct text_writer *writer, str text)
 {
-    char *to   = buf_reserve(writer->out, text.len + 1);
-    char *from = to;
-    if (!to) return false;
+    char *room      = buf_reserve(writer->out, text.len + 1);
+    bool has_before = writer->out->len > writer->start;
+    bool was_space  = writer->owes_space || !has_before;
+    if (!room) return false;
+    char *to = room;
+    if (writer->owes_space && has_before) *to++ = ' ';
     for (size_t i = 0; i < text.len; i++) {
-        char c = text.ptr[i];
-        if (is_space(c)) {
-            writer->owes_space = true;
-            continue;
-        }
-        if (writer->owes_space && (to > from || writer->out->len > writer->start)) *to++ = ' ';
-        writer->owes_space = false;
-        *to++              = c;
+        bool is_blank = is_space(text.ptr[i]);
+        *to           = is_blank ? ' ' : text.ptr[i];
+        to += !(is_blank && was_space);
+        was_space = is_blank;
     }
-    buf_commit(writer->out, (size_t)(to - from));
+    bool is_at_end = to > room && to[-1] == ' ';
+    writer->owes_space |= text.len > 0 && was_space;
+    if (!is_at_end && to > room) writer->owes_space = false;
+    buf_commit(writer->out, (size_t)(to - room) - is_at_end);
     return true;
 }
 
