@@ -79,8 +79,11 @@ static void stamp_write(int64_t now_us, char stamp[static STAMP_SIZE])
 static bool put_encoded(struct buf *out, str text, bool is_path)
 {
     CLEANUP(buf_done) struct buf plain = buf_init(OUTGOING_URL_MAX);
-    if (!url_decode(&plain, text, !is_path)) return false;
-    return is_path ? url_encode_path(out, buf_str(&plain)) : url_encode(out, buf_str(&plain));
+    bool is_coded                      = text.len > 0 && memchr(text.ptr, '%', text.len);
+    is_coded = is_coded || (!is_path && text.len > 0 && memchr(text.ptr, '+', text.len));
+    if (is_coded && !url_decode(&plain, text, !is_path)) return false;
+    str decoded = is_coded ? buf_str(&plain) : text;
+    return is_path ? url_encode_path(out, decoded) : url_encode(out, decoded);
 }
 
 static bool has_dot_segment(str path)
@@ -139,8 +142,10 @@ static status put_query(struct signing *signing, str query, struct buf *out, str
     }
     qsort(pairs, count, sizeof *pairs, pair_compare);
     for (size_t i = 0; i < count; i++) {
-        (void)buf_printf(out, "%s" STR_FMT "=" STR_FMT, i > 0 ? "&" : "", STR_ARG(pairs[i].name),
-                         STR_ARG(pairs[i].value));
+        if (i > 0) (void)buf_put_byte(out, '&');
+        (void)buf_put_str(out, pairs[i].name);
+        (void)buf_put_byte(out, '=');
+        (void)buf_put_str(out, pairs[i].value);
     }
     return STATUS_OK;
 }
@@ -212,9 +217,12 @@ static status put_headers(struct signing *signing, const struct outgoing *outgoi
     }
     qsort(pairs, count, sizeof *pairs, pair_compare);
     for (size_t i = 0; i < count; i++) {
-        (void)buf_printf(out, STR_FMT ":" STR_FMT "\n", STR_ARG(pairs[i].name),
-                         STR_ARG(pairs[i].value));
-        (void)buf_printf(names, "%s" STR_FMT, i > 0 ? ";" : "", STR_ARG(pairs[i].name));
+        (void)buf_put_str(out, pairs[i].name);
+        (void)buf_put_byte(out, ':');
+        (void)buf_put_str(out, pairs[i].value);
+        (void)buf_put_byte(out, '\n');
+        if (i > 0) (void)buf_put_byte(names, ';');
+        (void)buf_put_str(names, pairs[i].name);
     }
     return STATUS_OK;
 }
@@ -224,13 +232,17 @@ static status put_canonical(struct signing *signing, str method, const struct ou
                             const char *hash, struct buf *out, struct buf *names,
                             struct error *reterr)
 {
-    (void)buf_printf(out, STR_FMT "\n", STR_ARG(method));
+    (void)buf_put_str(out, method);
+    (void)buf_put_byte(out, '\n');
     TRY(put_path(signing, out, reterr));
     (void)buf_put_byte(out, '\n');
     TRY(put_query(signing, signing->url.query, out, reterr));
     (void)buf_put_byte(out, '\n');
     TRY(put_headers(signing, outgoing, out, names, reterr));
-    (void)buf_printf(out, "\n" STR_FMT "\n%s", STR_ARG(buf_str(names)), hash);
+    (void)buf_put_byte(out, '\n');
+    (void)buf_put_str(out, buf_str(names));
+    (void)buf_put_byte(out, '\n');
+    (void)buf_put_text(out, hash);
     return STATUS_OK;
 }
 

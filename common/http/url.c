@@ -14,10 +14,12 @@ static bool is_letter(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/* RFC 3986, section 2.3. */
+/* RFC 3986, section 2.3: letters, digits and -._~; asked for each byte. */
 static bool is_unreserved(char c)
 {
-    return is_letter(c) || is_digit(c) || c == '-' || c == '.' || c == '_' || c == '~';
+    static const uint64_t bits[2] = {0x03ff600000000000, 0x47fffffe87fffffe};
+    unsigned char byte            = (unsigned char)c;
+    return byte < 128 && (bits[byte / 64] >> byte % 64 & 1);
 }
 
 /* --- Percent-encoding ------------------------------------------------------------------------- */
@@ -25,16 +27,16 @@ static bool is_unreserved(char c)
 static bool encode(struct buf *out, str text, bool keeps_slash)
 {
     static const char digits[] = "0123456789ABCDEF";
+    size_t from                = 0; /* of what stays as it is */
     for (size_t i = 0; i < text.len; i++) {
         unsigned char c = (unsigned char)text.ptr[i];
-        if (is_unreserved(text.ptr[i]) || (keeps_slash && c == '/')) {
-            (void)buf_put_byte(out, text.ptr[i]);
-        } else {
-            const char escaped[] = {'%', digits[c >> 4], digits[c & 0xf]};
-            (void)buf_put(out, escaped, sizeof escaped);
-        }
+        if (is_unreserved(text.ptr[i]) || (keeps_slash && c == '/')) continue;
+        const char escaped[] = {'%', digits[c >> 4], digits[c & 0xf]};
+        (void)buf_put_str(out, str_slice(text, from, i));
+        (void)buf_put(out, escaped, sizeof escaped);
+        from = i + 1;
     }
-    return !out->is_full;
+    return buf_put_str(out, str_slice(text, from, text.len)) && !out->is_full;
 }
 
 bool url_encode(struct buf *out, str text)
@@ -57,20 +59,24 @@ static int hex_value(char c)
 
 bool url_decode(struct buf *out, str text, bool is_query)
 {
+    size_t from = 0; /* of what stays as it is */
     for (size_t i = 0; i < text.len; i++) {
         char c = text.ptr[i];
+        if (c != '%' && (c != '+' || !is_query)) continue;
+        (void)buf_put_str(out, str_slice(text, from, i));
         if (c == '%') {
             int high = i + 2 < text.len ? hex_value(text.ptr[i + 1]) : -1;
             int low  = i + 2 < text.len ? hex_value(text.ptr[i + 2]) : -1;
             if (high < 0 || low < 0) return false;
             c = (char)(high << 4 | low);
             i += 2;
-        } else if (c == '+' && is_query) {
+        } else {
             c = ' ';
         }
         if (!buf_put_byte(out, c)) return false;
+        from = i + 1;
     }
-    return true;
+    return buf_put_str(out, str_slice(text, from, text.len));
 }
 
 bool url_add_query(struct buf *out, str name, str value)
