@@ -176,7 +176,7 @@ bool call_begin_curl(struct http_call *call)
     return false;
 }
 
-/* libcurl does all that our own transport does not. */
+/* libcurl does all that our own transport does not; the next hop may be the other one's. */
 static bool begin_transport(struct http_call *call)
 {
     if (plain_takes(call)) return plain_start(call);
@@ -242,6 +242,7 @@ static void follow(struct http_call *call)
     call->hop_ms       = loop_now_ms(call->client->loop);
     call->redirects++;
     transfer_stop(call);
+    plain_stop(call);
     call->phase = CALL_QUEUED;
     client_unsettle(call);
 }

@@ -13,6 +13,7 @@
  *   transfer.c  one libcurl handle: options and callbacks
  *   origins.c   who has an idle connection of libcurl's
  *   plain*.c    connections of our own
+ *   inflation.c gzip, for them
  *
  * libcurl calls back from inside its own functions, where its handles must not be added, removed or
  * resumed, and so does the other transport from the middle of what it has read. So `client->depth`
@@ -30,10 +31,7 @@
 
 #include <curl/curl.h>
 
-enum {
-    ANSWER_REDIRECT_BODY_MAX = 64 * 1024,   /* bytes of a redirect's body worth reading */
-    ANSWER_INFLATION_FREE    = 1024 * 1024, /* bytes decompressed before the ratio counts */
-};
+enum { ANSWER_REDIRECT_BODY_MAX = 64 * 1024 /* bytes of a redirect's body worth reading */ };
 
 enum { REWRITE_SIZE = 600 /* bytes: two names with their ports */ };
 

@@ -33,8 +33,9 @@ void plain_freep(struct plain **plain)
 bool plain_takes(const struct http_call *call)
 {
     const struct request *request = &call->request;
+    bool may_pause = request->is_compressed && call->handlers.on_data; /* in the middle of gzip */
     return call->client->plain && !call->client->rewrites && !request->proxy &&
-           !request->target.is_https && !request->is_compressed && request->redirects_max == 0;
+           !request->target.is_https && !may_pause;
 }
 
 bool plain_fail(struct http_call *call, enum http_failure failure, const char *reason)
@@ -96,6 +97,7 @@ bool plain_resume(struct http_call *call)
 static void release(struct http_call *call, bool is_fine)
 {
     struct plain_conn *conn = TAKE(call->plain->conn);
+    inflation_freep(&conn->inflation);
     if (is_fine && plain_conn_is_reusable(conn)) {
         pool_put(conn);
     } else {
@@ -105,6 +107,10 @@ static void release(struct http_call *call, bool is_fine)
 
 void plain_cut(struct http_call *call)
 {
+    if (call->redirect_url) { /* where to go is known, whatever else it would have said */
+        call_finish(call);
+        return;
+    }
     bool is_dead = call->phase == CALL_SENDING && call->is_reused; /* when it was taken, perhaps */
     if (!is_dead || !call->sent || !request_is_repeatable(&call->request)) {
         (void)plain_fail(call, HTTP_CUT, NULL);

@@ -4,6 +4,7 @@
  */
 #include "base/assert.h"
 #include "base/mem.h"
+#include "framing/fields.h"
 #include "http/plain_internal.h"
 
 #include <errno.h>
@@ -76,6 +77,7 @@ void plain_conn_close(struct plain_conn *conn)
     }
     loop_watch_remove(conn->watch);
     (void)close(conn->fd);
+    inflation_free(conn->inflation);
     buf_done(&conn->kept);
     buf_done(&conn->unsent);
     free(conn);
@@ -101,7 +103,8 @@ bool plain_conn_is_alive(const struct plain_conn *conn)
 static void let_go_of_request(const struct plain_conn *conn)
 {
     struct http_call *call = conn->call;
-    if (conn->is_sent && call->answer.is_complete && call->sent) request_let_go(call);
+    bool is_wanted         = !call->answer.is_complete || call->redirect_url;
+    if (conn->is_sent && !is_wanted && call->sent) request_let_go(call);
 }
 
 /* Sends what the socket takes of `head` and of the body behind what has gone out; returns how many
@@ -156,6 +159,7 @@ void plain_conn_begin(struct plain_conn *conn)
     conn->unsent                  = buf_init(output->len_max);
     conn->body_sent               = 0;
     conn->is_sent                 = false;
+    conn->has_begun               = false;
     call_goes_out(call);
 
     buf_clear(output);
@@ -186,6 +190,59 @@ static bool take_head(struct http_call *call, str head)
     return true;
 }
 
+/* In the first piece of a body: how it is coded. Not that of a redirect, which nobody reads. */
+static bool begin_body(struct plain_conn *conn)
+{
+    struct http_call *call = conn->call;
+    bool is_coded          = false;
+    if (!call->request.is_compressed || call->redirect_url) return true;
+    for (size_t i = 0; i < call->answer.header_count; i++) {
+        const struct http_header *header = &call->answer.headers[i];
+        if (!str_is_nocase(header->name, "content-encoding")) continue;
+        if (header->value.len == 0 || str_is_nocase(header->value, "identity")) continue;
+        bool is_gzip =
+            str_is_nocase(header->value, "gzip") || str_is_nocase(header->value, "x-gzip");
+        if (!is_gzip || is_coded) return plain_fail(call, HTTP_PROTOCOL, "a coding beside gzip");
+        is_coded = true;
+    }
+    if (is_coded) conn->inflation = inflation_new();
+    return true;
+}
+
+/* Nobody pauses: plain_takes() has seen to it. */
+static enum intake inflate_body(struct plain_conn *conn, str input)
+{
+    for (;;) {
+        str piece = {};
+        switch (inflation_next(conn->inflation, &input, &piece)) {
+        case INFLATION_MORE: return INTAKE_TAKEN;
+        case INFLATION_DATA:
+            if (intake_body(conn->call, piece) != INTAKE_TAKEN) return INTAKE_ENDS;
+            break;
+        case INFLATION_BAD:
+            (void)plain_fail(conn->call, HTTP_PROTOCOL, "its gzip is none");
+            return INTAKE_ENDS;
+        case INFLATION_BOMB:
+            (void)plain_fail(conn->call, HTTP_TOO_LARGE, "it is blown up");
+            return INTAKE_ENDS;
+        }
+    }
+}
+
+static enum intake take_body(struct plain_conn *conn, str piece)
+{
+    if (!conn->has_begun && !begin_body(conn)) return INTAKE_ENDS;
+    conn->has_begun = true;
+    return conn->inflation ? inflate_body(conn, piece) : intake_body(conn->call, piece);
+}
+
+/* False: the answer has ended, and its gzip has not. */
+static bool is_whole(const struct plain_conn *conn)
+{
+    if (!conn->inflation || inflation_is_whole(conn->inflation)) return true;
+    return plain_fail(conn->call, HTTP_PROTOCOL, "its gzip is cut off");
+}
+
 /* Half a head is kept, but no more of it than may be in a whole one. */
 static enum taken take_later(const struct plain_conn *conn, str left)
 {
@@ -203,16 +260,16 @@ static enum taken take(struct plain_conn *conn, str *input)
         str piece = {};
         switch (reply_next(&conn->reply, input, &piece)) {
         case REPLY_MORE: return take_later(conn, *input);
-        case REPLY_END: return TAKEN_WHOLE;
+        case REPLY_END: return is_whole(conn) ? TAKEN_WHOLE : TAKEN_NO_MORE;
         case REPLY_BAD:
-            (void)plain_fail(call, HTTP_PROTOCOL, conn->reply.wrong);
+            if (!call->redirect_url) (void)plain_fail(call, HTTP_PROTOCOL, conn->reply.wrong);
             return TAKEN_NO_MORE;
         case REPLY_LINES:
             if (!take_head(call, piece)) return TAKEN_NO_MORE;
             let_go_of_request(conn);
             break;
         case REPLY_DATA:
-            switch (intake_body(call, piece)) {
+            switch (take_body(conn, piece)) {
             case INTAKE_TAKEN: break;
             case INTAKE_ENDS: return TAKEN_NO_MORE;
             case INTAKE_PAUSED:
@@ -310,6 +367,7 @@ static void read_some(struct plain_conn *conn, bool is_hung_up)
         intake_note(call);
         if (!goes_on(conn, take_all(conn, input))) call_finish(call);
     } else if (got == 0 && reply_ends_by_close(&conn->reply)) {
+        (void)is_whole(conn);
         call_finish(call);
     } else {
         plain_cut(call);

@@ -1,7 +1,8 @@
 /*
- * The client's own transport: HTTP/1.1 without TLS, as models of one's own speak it inside of a
- * cluster. It takes plain `http:` requests that follow no redirects and ask for no compression;
- * everything else is libcurl's. Why there are two: docs/adr/0014-plain-http-without-libcurl.md.
+ * The client's own transport: HTTP/1.1 without TLS, as models and services of one's own speak it
+ * inside of a cluster. It takes `http:` requests, but for those by a proxy or with gzip on a
+ * stream; everything else is libcurl's. Why there are two:
+ * docs/adr/0014-plain-http-without-libcurl.md.
  *
  *   plain.c          what of the client's work is whose: start, resume, end of a call
  *   plain_pool.c     connections by origin: who is idle, who waits for one
@@ -19,6 +20,7 @@
 #define HTTP_PLAIN_INTERNAL_H
 
 #include "http/http_internal.h"
+#include "http/inflation.h"
 #include "http/plain_names.h"
 #include "http/plain_reply.h"
 
@@ -61,13 +63,15 @@ struct plain_conn {
     struct loop_watch *watch; /* NULL: its call is paused */
     struct egress_address address;
     struct reply reply;
-    struct buf kept;   /* what was read and cannot be used yet */
-    size_t again;      /* bytes at its front that were taken out of the answer already */
-    struct buf unsent; /* what of the head has not gone out; */
-    size_t body_sent;  /* and how much of the body has */
-    bool is_sent;      /* all of it, or as much as the peer wants */
-    bool is_spent;     /* it may not carry another request */
-    int64_t idle_ms;   /* since when */
+    struct inflation *inflation; /* owned; NULL: the body is as it came, or has not begun */
+    struct buf kept;             /* what was read and cannot be used yet */
+    size_t again;                /* bytes at its front that were taken out of the answer already */
+    struct buf unsent;           /* what of the head has not gone out; */
+    size_t body_sent;            /* and how much of the body has */
+    bool is_sent;                /* all of it, or as much as the peer wants */
+    bool has_begun;              /* the body has */
+    bool is_spent;               /* it may not carry another request */
+    int64_t idle_ms;             /* since when */
     struct plain_conn *older, *younger;           /* of the same origin */
     struct plain_conn *older_idle, *younger_idle; /* of all */
 };

@@ -46,6 +46,7 @@ void request_put_head(const struct request *request, const char *user_agent, str
     put_host(out, target);
     if (!has_field(request, "User-Agent")) put_field(out, "User-Agent", str_from(user_agent));
     if (!has_field(request, "Accept")) put_field(out, "Accept", str_from("*/*"));
+    if (request->is_compressed) put_field(out, "Accept-Encoding", str_from("gzip"));
     for (size_t i = 0; i < request->header_count; i++) {
         const struct http_header *header = &request->headers[i];
         (void)buf_put_str(out, header->name);

@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "http/http_internal.h"
+#include "http/inflation.h"
 
 #include <netinet/in.h>
 #include <stdio.h>
@@ -102,7 +103,7 @@ static bool is_bomb(const struct http_call *call, size_t len)
     if (!call->request.is_compressed || call->redirect_url) return false;
     curl_off_t received = 0;
     (void)curl_easy_getinfo(call->transfer->easy, CURLINFO_SIZE_DOWNLOAD_T, &received);
-    uint64_t allowed = ANSWER_INFLATION_FREE + (uint64_t)received * HTTP_INFLATION_MAX;
+    uint64_t allowed = (uint64_t)INFLATION_FREE + (uint64_t)received * HTTP_INFLATION_MAX;
     return call->body_bytes + len > allowed;
 }
 

@@ -133,8 +133,8 @@ static void log_call(const struct running *running, const struct http_result *ht
 static void hide_credentials(const struct running *running, str token,
                              struct http_job_result *result)
 {
-    CLEANUP(json_mask_freep) struct json_mask *mask = json_mask_new();
     if (running->authorization.kind == AUTHORIZATION_NONE) return;
+    CLEANUP(json_mask_freep) struct json_mask *mask = json_mask_new();
     authorization_hide(&running->authorization, token, mask);
     json hidden = json_mask_apply(mask, result->value);
     json_unref(result->value);

@@ -469,6 +469,123 @@ static void idle_connections_are_closed_in_time(void **state)
     peer_close(&peer);
 }
 
+/* RFC 1952: "zip". */
+#define ZIP "\x1f\x8b\x08\0\0\0\0\0\0\x03\xab\xca\x2c\0\0\x46\x95\x1d\x42\x03\0\0\0"
+
+/* clang-format off: a row is a line */
+static const struct coded {
+    const char *fields;
+    str body;
+    enum http_failure failure;
+    const char *text;
+} coded[] = {
+    {"Content-Encoding: gzip\r\n", {ZIP, sizeof ZIP - 1}, HTTP_NO_FAILURE, "zip"},
+    {"content-encoding: X-GZIP\r\nContent-Encoding: identity\r\n",
+     {ZIP, sizeof ZIP - 1},
+     HTTP_NO_FAILURE,
+     "zip"},
+    {"Content-Encoding: identity\r\n", {"zip", 3}, HTTP_NO_FAILURE, "zip"},
+    {"Content-Encoding: gzip\r\n", {"", 0}, HTTP_NO_FAILURE, ""},
+    {"Content-Encoding: br\r\n", {"", 0}, HTTP_NO_FAILURE, ""},
+    {"Content-Encoding: gzip\r\n", {ZIP, sizeof ZIP - 2}, HTTP_PROTOCOL, NULL},
+    {"Content-Encoding: gzip\r\n", {"zip", 3}, HTTP_PROTOCOL, NULL},
+    {"Content-Encoding: br\r\n", {"zip", 3}, HTTP_PROTOCOL, NULL},
+    {"Content-Encoding: gzip, gzip\r\n", {"zip", 3}, HTTP_PROTOCOL, NULL},
+    {"Content-Encoding: gzip\r\nContent-Encoding: gzip\r\n", {"zip", 3}, HTTP_PROTOCOL, NULL},
+};
+/* clang-format on */
+
+static void say_coded(int fd, const struct coded *row, bool ends_by_close)
+{
+    CLEANUP(buf_done) struct buf head = buf_init(512);
+    (void)buf_printf(&head, "HTTP/1.1 200 OK\r\n%s", row->fields);
+    if (!ends_by_close) (void)buf_printf(&head, "Content-Length: %zu\r\n", row->body.len);
+    (void)buf_put_text(&head, "\r\n");
+    assert_true(buf_put_str(&head, row->body));
+    assert_int_equal(send(fd, head.ptr, head.len, MSG_NOSIGNAL), head.len);
+}
+
+/* Where the length says the end, and where closing does. */
+static void what_was_compressed_is_checked(void **state)
+{
+    for (size_t i = 0; i < 2 * ARRAY_LEN(coded); i++) {
+        const struct coded *row                      = &coded[i / 2];
+        CLEANUP(outcome_done) struct outcome outcome = {};
+        struct peer peer;
+        char head[4096];
+        peer_listen(&peer, *state);
+        ask(&peer, &(struct http_request){.is_compressed = true}, &outcome, false);
+        int fd = peer_accept(&peer);
+        peer_read_head(&peer, fd, head);
+        assert_non_null(strstr(head, "\r\nAccept-Encoding: gzip\r\n"));
+        say_coded(fd, row, i % 2);
+        if (i % 2) assert_int_equal(shutdown(fd, SHUT_RDWR), 0);
+        turn_until_done(peer.f, &outcome);
+        assert_string_equal(http_failure_name(outcome.failure), http_failure_name(row->failure));
+        if (row->text) assert_true(str_is(buf_str(&outcome.body), row->text));
+        peer_close(&peer);
+    }
+}
+
+/* Who does not ask for it gets it as it is. */
+static void what_nobody_asked_to_unpack_stays_packed(void **state)
+{
+    CLEANUP(outcome_done) struct outcome outcome = {};
+    struct peer peer;
+    char head[4096];
+    peer_listen(&peer, *state);
+    ask(&peer, &(struct http_request){}, &outcome, false);
+    int fd = peer_accept(&peer);
+    peer_read_head(&peer, fd, head);
+    assert_null(strstr(head, "Accept-Encoding"));
+    say_coded(fd, &coded[0], false);
+    turn_until_done(peer.f, &outcome);
+    assert_int_equal(outcome.code, STATUS_OK);
+    assert_int_equal(outcome.body.len, sizeof ZIP - 1);
+    peer_close(&peer);
+}
+
+#define MOVED "HTTP/1.1 307 Temporary Redirect\r\nLocation: /next\r\n"
+
+/* A redirect whose body is whole leaves its connection for the next hop; another one does not. The
+ * request is still there for it. */
+static void redirects_are_followed(void **state)
+{
+    static const struct {
+        const char *answer;
+        bool is_kept, is_closed;
+    } redirects[] = {
+        {MOVED "Content-Length: 5\r\n\r\nmoved", true, false},
+        {MOVED "Content-Encoding: gzip\r\nContent-Length: 5\r\n\r\nmoved", true, false},
+        {MOVED "Content-Length: 50\r\n\r\nmoved", false, true},
+        {MOVED "Transfer-Encoding: chunked\r\n\r\nmoved\r\n", false, false},
+        {MOVED "Content-Length: 5\r\nConnection: close\r\n\r\nmoved", false, false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(redirects); i++) {
+        const struct http_request request = {
+            .body = bytes_from(str_from("data")), .redirects_max = 1, .is_compressed = true};
+        CLEANUP(outcome_done) struct outcome outcome = {};
+        struct peer peer;
+        char head[4096];
+        peer_listen(&peer, *state);
+        ask(&peer, &request, &outcome, false);
+        int fd = peer_accept(&peer);
+        peer_read_head(&peer, fd, head);
+        say(fd, redirects[i].answer);
+        if (redirects[i].is_closed) assert_int_equal(shutdown(fd, SHUT_WR), 0);
+        if (!redirects[i].is_kept) fd = peer_accept(&peer);
+        peer_read_head(&peer, fd, head);
+        assert_int_equal(memcmp(head, "POST /next HTTP/1.1\r\n", 21), 0);
+        assert_non_null(strstr(head, "\r\nContent-Length: 4\r\n"));
+        say(fd, SHORT);
+        turn_until_done(peer.f, &outcome);
+        assert_int_equal(outcome.code, STATUS_OK);
+        assert_string_equal(outcome.body.ptr, "ok");
+        assert_int_equal(outcome.is_reused, redirects[i].is_kept);
+        peer_close(&peer);
+    }
+}
+
 /* Bytes of a stream that waits, in this transport: what 5,000 of them cost. */
 static void a_waiting_stream_is_small(void **state)
 {
@@ -495,6 +612,9 @@ int main(void)
         WITH_FIXTURE(pooled_connections_ask_the_rules_again),
         WITH_FIXTURE(names_are_one_host_in_any_case),
         WITH_FIXTURE(idle_connections_are_closed_in_time),
+        WITH_FIXTURE(what_was_compressed_is_checked),
+        WITH_FIXTURE(what_nobody_asked_to_unpack_stays_packed),
+        WITH_FIXTURE(redirects_are_followed),
         WITH_FIXTURE(a_waiting_stream_is_small),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
