@@ -1,5 +1,6 @@
 /* The three places options come from: the file, the environment, flags. */
 #include "base/assert.h"
+#include "base/utf8.h"
 #include "config/config_internal.h"
 #include "json/json_pointer.h"
 
@@ -205,6 +206,10 @@ static void put_below(struct config_loader *loader, struct config_value *value, 
     json maps[LEVELS_MAX]; /* views; JSON_INVALID: none yet */
     size_t count = 0;
     json at      = value->value;
+    if (utf8_valid_prefix(rest) != rest.len) {
+        config_loader_found(loader, source, "write the name in UTF-8", "is not named in UTF-8");
+        return;
+    }
     for (size_t from = 0, i = 0; i <= rest.len; i++) {
         if (i < rest.len && rest.ptr[i] != '.') continue;
         if (count == LEVELS_MAX || json_is(at, JSON_ARRAY)) {

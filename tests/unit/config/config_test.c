@@ -249,6 +249,7 @@ static const struct mistake {
     {NULL, "scheduler.token.secret=../x", 0, 0, "name of a secret", ""},
     {NULL, "scheduler.token.secret=none", 0, 0, "scheduler.token", ""},
     {NULL, "scheduler.providers=[", 0, 0, "must be YAML", ""},
+    {NULL, "scheduler.providers.a\xff=x", 0, 0, "is not named in UTF-8", ""},
     {NULL, "scheduler.providers.a.password=x", 0, 0, "by reference only", "secret"},
 };
 
