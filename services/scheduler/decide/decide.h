@@ -44,6 +44,9 @@ struct decision {
     task_index failed_task; /* TASK_NONE: none */
     uint32_t failed_scope;  /* plus one */
     bool is_failed_answered;
+
+    json refused;     /* what a task made that is done, while it faults because that is refused */
+    json refused_key; /* under which that is done, if the state does not tell. Both borrowed */
     struct ready *ready;
     size_t ready_first, ready_count, ready_capacity;
     struct settlement *settle;

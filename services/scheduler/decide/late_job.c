@@ -40,6 +40,12 @@ bool run_task_can_settle(const struct task *task)
     return has_look_up && strcmp(function->queue, "tools") == 0;
 }
 
+bool late_job_can_settle(const struct run *run, str job)
+{
+    const struct undo *entry = undo_awaiting(run, job);
+    return entry && run_task_can_settle(&run->workflow->tasks[entry->task]);
+}
+
 /* Calls that undo a part are wanted whatever undoes the whole. */
 static bool takes_part(const struct task *task, json calls)
 {

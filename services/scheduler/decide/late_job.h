@@ -38,6 +38,9 @@ void late_job_doubt(struct decision *decision, const struct task *task, const st
  * that, or the answer itself where that fails. Owned. */
 json late_output_new(struct scene *scene, json answer);
 
+/** Says whether its worker can find out what has become of a late job. */
+bool late_job_can_settle(const struct run *run, str job);
+
 /** The run ends: whatever is still awaited will not be undone, and whoever has it is to stop. */
 void late_jobs_drop(struct decision *decision);
 

@@ -171,7 +171,10 @@ static void complete(struct decision *decision, struct activation *activation, j
     CLEANUP(json_unrefp) json context     = json_invalid();
     json error                            = json_invalid();
     if (transform(&scene, kept_output, &value, &context, &error) != STATUS_OK) {
+        decision->refused     = kept_output;
+        decision->refused_key = how->key;
         task_fault(decision, activation, error);
+        decision->refused = decision->refused_key = json_invalid();
         return;
     }
     if (context.kind == JSON_INVALID) context = json_ref(how->joined);
@@ -344,6 +347,37 @@ void run_cancel_all(struct decision *decision)
 /* --- faulting ------------------------------------------------------------------------------------
  */
 
+/* What a task is refused for that has done what it is about: a call, a child run, an event. */
+static json refused_of(const struct decision *decision, const struct activation *activation)
+{
+    const struct task *task = activation_task(decision->run, activation);
+    if (task->kind == TASK_CALL && task->call.by == CALL_JOB) return activation->result;
+    return task_has_own_key(task) ? decision->refused : json_invalid();
+}
+
+/* What it would have put out is needed to undo it. Owned; invalid: there is nothing to undo. */
+static json refused_output_new(const struct decision *decision, struct activation *activation)
+{
+    json answer = refused_of(decision, activation);
+    bool is_had = answer.kind != JSON_INVALID;
+    if (!is_had || !is_to_be_undone(decision, activation)) return json_invalid();
+    struct scene scene = scene_of(decision->run, decision->env, activation);
+    scene.body_of      = activation;
+    return late_output_new(&scene, answer);
+}
+
+/* Whether it ends or goes on, what it has done is noted. */
+static void put_refused(const struct decision *decision, struct activation *activation,
+                        struct event *event)
+{
+    CLEANUP(json_unrefp) json made = refused_output_new(decision, activation);
+    if (made.kind == JSON_INVALID) return;
+    bool is_call      = activation_task(decision->run, activation)->kind == TASK_CALL;
+    event->value_from = source_of(decision->run, activation, made, made);
+    if (event->value_from == VALUE_HERE) event->value = json_ref(made);
+    if (!is_call) event->key = json_ref(decision->refused_key);
+}
+
 /* A task with a retry of its own (E8) is entered again. An error of the rule replaces `*error`. */
 static bool retry_itself(struct decision *decision, struct activation *activation, json *error)
 {
@@ -376,35 +410,21 @@ static bool retry_itself(struct decision *decision, struct activation *activatio
         .attempt_deadline_us = attempt_us,
         .error               = json_take(error),
     };
+    put_refused(decision, activation, &event);
     (void)decide_emit(decision, &event);
     decide_ready(decision, READY_OWNER, activation->slot);
     return true;
 }
 
-/* A call whose answer is refused has done what it is about: what it would have put out is needed to
- * undo that. Owned; invalid: there is nothing to undo. */
-static json refused_output_new(const struct decision *decision, struct activation *activation)
-{
-    const struct task *task = activation_task(decision->run, activation);
-    bool is_answered        = task->kind == TASK_CALL && task->call.by == CALL_JOB &&
-                       activation->result.kind != JSON_INVALID;
-    if (!is_answered || !is_to_be_undone(decision, activation)) return json_invalid();
-    struct scene scene = scene_of(decision->run, decision->env, activation);
-    scene.body_of      = activation;
-    return late_output_new(&scene, activation->result);
-}
-
 static void fault(struct decision *decision, struct activation *activation, json error)
 {
-    uint32_t owner                 = run_scope(decision->run, activation->scope)->owner;
-    CLEANUP(json_unrefp) json made = refused_output_new(decision, activation);
-    struct event event             = {
-                    .kind       = EVENT_TASK_FAULTED,
-                    .activation = activation->slot,
-                    .value_from = source_of(decision->run, activation, made, made),
-                    .error      = json_ref(error),
+    uint32_t owner     = run_scope(decision->run, activation->scope)->owner;
+    struct event event = {
+        .kind       = EVENT_TASK_FAULTED,
+        .activation = activation->slot,
+        .error      = json_ref(error),
     };
-    if (event.value_from == VALUE_HERE) event.value = json_ref(made);
+    put_refused(decision, activation, &event);
     (void)decide_emit(decision, &event);
     decide_settle(decision, owner, error);
 }

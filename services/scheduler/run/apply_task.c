@@ -325,16 +325,34 @@ static status apply_completed(struct run *run, struct activation *activation, st
     return scope_move(run, scope, event, reterr);
 }
 
+/* It has done what it is about, and what it made was refused: that is undone with the rest. */
+static bool is_refused(const struct event *event)
+{
+    return event->value_from != VALUE_HERE || event->value.kind != JSON_INVALID;
+}
+
+static status resolve_refused(const struct run *run, const struct activation *activation,
+                              struct event *event, struct error *reterr)
+{
+    return is_refused(event) ? resolve_value(run, activation, event, reterr) : STATUS_OK;
+}
+
+static void note_refused(struct run *run, struct activation *activation, const struct event *event)
+{
+    if (!is_refused(event)) return;
+    if (event->key.kind == JSON_TEXT) json_replace(&activation->key, json_ref(event->key));
+    undo_note(run, activation, event->value);
+}
+
 static status apply_stopped(struct run *run, struct activation *activation, struct event *event,
                             struct error *reterr)
 {
-    bool is_fault    = event->kind == EVENT_TASK_FAULTED;
-    bool has_done_it = event->value_from != VALUE_HERE || event->value.kind != JSON_INVALID;
-    if (is_fault && has_done_it) TRY(resolve_value(run, activation, event, reterr));
+    bool is_fault = event->kind == EVENT_TASK_FAULTED;
+    if (is_fault) TRY(resolve_refused(run, activation, event, reterr));
     TRY(apply_input(activation, is_fault ? INPUT_FAULT : INPUT_CANCEL, event, reterr));
     json_replace(&event->cache, call_cache_end_new(run, activation, json_invalid()));
     /* Under its own key: the rejection begins another one. */
-    if (is_fault && has_done_it) undo_note(run, activation, event->value);
+    if (is_fault) note_refused(run, activation, event);
     if (is_fault && activation->result.kind != JSON_INVALID) remember_rejection(run, activation);
 
     struct scope *scope      = run_scope(run, activation->scope);
@@ -351,8 +369,11 @@ static status apply_stopped(struct run *run, struct activation *activation, stru
 static status apply_retried(struct run *run, struct activation *activation, struct event *event,
                             struct error *reterr)
 {
+    TRY(resolve_refused(run, activation, event, reterr));
     TRY(apply_input(activation, INPUT_RETRY, event, reterr));
     if (event->attempt != activation->attempt + 1) return damaged(reterr, event, "wrong attempt");
+    note_refused(run, activation, event);
+    json_replace(&activation->key, json_invalid());
     scopes_close_of(run, activation);
     loop_reset(activation_task(run, activation), activation);
     activation->attempt             = event->attempt;

@@ -59,10 +59,11 @@ enum event_kind {
     /* "task.completed": activation; value = transformed output; context = what `export` made
      * (invalid: no export); flow = where the list goes on. key: of a call that had completed in an
      * earlier attempt of a try, and did not go out again, if the workflow names one; of a child
-     * that may have to be undone: its run. */
+     * that may have to be undone: its run; of an event that may: one of its own. */
     EVENT_TASK_COMPLETED = 12,
-    /* "task.faulted": activation; error. value: of a call whose answer was refused, and that may
-     * have to be undone: what it would have put out. */
+    /* "task.faulted": activation; error. value: of a call, a child run or an event whose answer was
+     * refused, and that may have to be undone: what it would have put out. key: of the latter two,
+     * as of task.completed. */
     EVENT_TASK_FAULTED = 13,
     /* "task.cancelled": activation. */
     EVENT_TASK_CANCELLED = 14,

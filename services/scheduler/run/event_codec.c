@@ -154,7 +154,8 @@ static struct event event_kept(const struct run *run, const struct event *event)
     if (!is_here) kept.value = json_invalid();
     if (event->kind == EVENT_EMITTED) kept.is_kept = false;
     bool is_call = event->kind == EVENT_JOB_SCHEDULED || event->kind == EVENT_CACHE_ASKED ||
-                   event->kind == EVENT_TASK_COMPLETED;
+                   (event->kind >= EVENT_TASK_COMPLETED && event->kind <= EVENT_TASK_FAULTED) ||
+                   event->kind == EVENT_TASK_RETRIED;
     bool has_own_key = is_call && task_has_own_key(&run->workflow->tasks[event->task]);
     if (!has_own_key && event->kind != EVENT_CHILD_SCHEDULED) kept.key = json_invalid();
     return kept;

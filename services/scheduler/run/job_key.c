@@ -308,7 +308,8 @@ static json keys_new(const struct run *run, const struct activation *activation,
 
 bool task_has_own_key(const struct task *task)
 {
-    return task->idempotency_key != NULL || (task->kind == TASK_RUN && task->is_undoable);
+    bool is_new_each_time = task->kind == TASK_RUN || task->kind == TASK_EMIT;
+    return task->idempotency_key != NULL || (is_new_each_time && task->is_undoable);
 }
 
 json job_key_new(const struct run *run, const struct activation *activation, json own)

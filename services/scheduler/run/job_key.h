@@ -10,7 +10,8 @@
  * when it was undone.
  *
  *     undo      <key of what is undone>/undo/<n>          n counts the calls of a compensation; the
- *                                                       key of a child run is its id
+ *                                                       key of a child run is its id, and that of
+ *                                                       an event is one of its own
  *
  * If the workflow names a list, one key for each item of what is sent, the key is that list as a
  * JSON text, each of its keys made as above.
@@ -46,7 +47,7 @@ bool reference_put(const struct run *run, const struct activation *activation, s
 json reference_new(const struct run *run, const struct activation *activation);
 
 /** Says whether its key does not follow from the state: the workflow names one, or it is a child
- * run that may have to be undone. */
+ * run, or an event, that may have to be undone. */
 bool task_has_own_key(const struct task *task);
 
 /** The task's key; `own` is what the workflow names, a text or a list of them (JSON_INVALID: the

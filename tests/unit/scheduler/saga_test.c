@@ -1,6 +1,8 @@
 /* Sagas: what is undone, when, in which order, and what else happens meanwhile (E1, E2). */
 #include "run_row.h"
 
+#include <stdio.h>
+
 #define UNDO(name) "metadata: {tutti: {compensate: [{" name ": {" POST("'" name "'") "}}]}}"
 #define SAGA       "metadata: {tutti: {saga: true}}"
 #define RAISE      "raise: {error: {type: 'urn:e', status: 500}}"
@@ -560,18 +562,18 @@ static void check(void **state)
     world_done(&world);
 }
 
+#define CHILD     "run: {workflow: {namespace: test, name: c, version: 1.0.0}}"
+#define UNDO_SENT "compensate: [{u: {" POST("'${ $output }'") "}}]"
+#define TWICE     "limit: {attempt: {count: 2}}"
+
 /* Each attempt starts a run of its own; what undoes one has its id, so no two are the same call. */
-static void each_child_of_a_try_is_undone(void **)
+static void undo_children(const char *body)
 {
     enum { CHILDREN = 3 };
     CLEANUP(buf_done) struct buf expected = buf_init(1 << 14);
     struct id ids[CHILDREN];
     struct world world;
-    world_init(&world,
-               "do: [{s: {" SAGA ", do: [{t: {try: [{a: {run: {workflow: {namespace: test, name: "
-               "c, version: 1.0.0}}, metadata: {tutti: {compensate: [{u: {" POST(
-                   "'${ $output }'") "}}]}}}}, {b: {" RAISE "}}], catch: {retry: {limit: "
-                                     "{attempt: {count: 2}}}}}}]}}]");
+    world_init(&world, body);
     world_start(&world, NULL);
     for (unsigned i = 0; i < CHILDREN; i++) {
         char output[] = {(char)('0' + i), '\0'};
@@ -583,7 +585,7 @@ static void each_child_of_a_try_is_undone(void **)
     }
     world_crash(&world, false);
     world_play(&world);
-    expect_result(&world, "faulted {\"type\":\"urn:e\",");
+    assert_non_null(strstr(world_result(&world), "faulted {"));
     for (unsigned i = CHILDREN; i-- > 0;) {
         (void)buf_printf(&expected, "%s/undo/1 ", ids[i].text);
         (void)buf_printf(
@@ -593,10 +595,64 @@ static void each_child_of_a_try_is_undone(void **)
     world_done(&world);
 }
 
+static void each_child_of_a_try_is_undone(void **)
+{
+    undo_children("do: [{s: {" SAGA ", do: [{t: {try: [{a: {" CHILD
+                  ", metadata: {tutti: {" UNDO_SENT "}}}}, {b: {" RAISE
+                  "}}], catch: {retry: {" TWICE "}}}}]}}]");
+}
+
+/* A child that has completed is undone, whoever refuses what it put out. */
+static void a_child_whose_output_is_refused_is_undone(void **)
+{
+    undo_children("do: [{s: {" SAGA ", do: [{t: {try: [{a: {" CHILD
+                  ", output: {schema: {document: {type: string}}}, metadata: {tutti: {" UNDO_SENT
+                  "}}}}], catch: {retry: {" TWICE "}}}}]}}]");
+}
+
+/* Also if the task is tried again by itself. */
+static void a_child_that_is_retried_is_undone(void **)
+{
+    undo_children(
+        "do: [{s: {" SAGA ", do: [{a: {" CHILD
+        ", output: {schema: {document: {type: string}}}, metadata: {tutti: {retry: {" TWICE
+        "}, " UNDO_SENT "}}}}]}}]");
+}
+
+/* Each attempt makes another event, and each is taken back. */
+static void each_event_of_a_try_is_undone(void **)
+{
+    struct world world;
+    world_init(&world, "do: [{s: {" SAGA ", do: [{t: {try: [{a: {emit: {event: {with: {type: x}}}, "
+                       "metadata: {tutti: {compensate: [{u: {" POST(
+                           "'${ $output.type }'") "}}]}}}}, {b: {" RAISE
+                                                  "}}], catch: {retry: {" TWICE "}}}}]}}]");
+    world_start(&world, NULL);
+    world_crash(&world, false);
+    world_play(&world);
+    expect_result(&world, "faulted {\"type\":\"urn:e\",");
+    unsigned count = 0;
+    char last[64]  = "";
+    for (const char *line = text_of(&world.calls); *line; line = strchr(line, '\n') + 1) {
+        const char *key = strstr(line, "/undo/1 ");
+        assert_non_null(key);
+        assert_true(strncmp(line, last, (size_t)(key - line)) != 0); /* no two are the same call */
+        (void)snprintf(last, sizeof last, "%.*s", (int)(key - line), line);
+        count++;
+    }
+    assert_int_equal(count, 3);
+    world_done(&world);
+}
+
 int main(void)
 {
     struct CMUnitTest tests[ARRAY_LEN(rows)];
-    const struct CMUnitTest children[] = {cmocka_unit_test(each_child_of_a_try_is_undone)};
+    const struct CMUnitTest children[] = {
+        cmocka_unit_test(each_child_of_a_try_is_undone),
+        cmocka_unit_test(a_child_whose_output_is_refused_is_undone),
+        cmocka_unit_test(a_child_that_is_retried_is_undone),
+        cmocka_unit_test(each_event_of_a_try_is_undone),
+    };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         tests[i] = row_test(rows[i].run.name, check, &rows[i]);
     }

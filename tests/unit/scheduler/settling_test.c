@@ -129,6 +129,45 @@ static void test_what_was_not_done_is_not(void **)
     rig_done(&rig);
 }
 
+static void cancel(struct rig *rig, const char *run)
+{
+    Pb__CancelRun message       = PB__CANCEL_RUN__INIT;
+    message.id                  = run;
+    const struct question asked = {
+        .service = &pb__runs__descriptor, .method = "Cancel", .message = &message};
+    (void)rig_ask(rig, &asked);
+}
+
+/* A worker has it when its run is cancelled, and says then that it may have acted: what it has done
+ * is found out, as it is for a job whose run waits for it. */
+static void test_a_cancelled_job_is_looked_up(void **)
+{
+    struct rig rig;
+    Pb__JobFailed how = PB__JOB_FAILED__INIT;
+    open(&rig);
+    const char *run            = rig_start(&rig, "trip", NULL)->run->id;
+    const Pb__LeasedJob *first = rig_lease_soon(&rig, "tools");
+    cancel(&rig, run);
+    how.unknown_outcome = true;
+    assert_int_equal(fail_with(&rig, first, &how), STATUS_OK);
+    rig_restart(&rig);
+    const Pb__LeasedJob *job   = look(&rig, first, 1);
+    Pb__JobCompleted completed = PB__JOB_COMPLETED__INIT;
+    Pb__JobReport made         = PB__JOB_REPORT__INIT;
+    completed.output_json      = rig_bytes("{\"id\":7}");
+    completed.undo_json        = rig_bytes("[{\"function\":\"room.cancel\",\"with\":{\"id\":7}}]");
+    made.result_case           = PB__JOB_REPORT__RESULT_COMPLETED;
+    made.completed             = &completed;
+    assert_int_equal(rig_report(&rig, job, &made), STATUS_OK);
+    const Pb__LeasedJob *undo = rig_lease_soon(&rig, "tools");
+    assert_string_equal(undo->function, "room.cancel");
+    assert_int_equal(rig_complete(&rig, undo, "{}"), STATUS_OK);
+    rig_wait_for(&rig, run, PB__RUN_STATUS__RUN_STATUS_CANCELLED);
+    assert_int_equal(rig_get(&rig, run)->compensation->done, 1);
+    assert_int_equal(rig_get(&rig, run)->compensation->failed, 0);
+    rig_done(&rig);
+}
+
 /* Whatever else ends a look says nothing of what was done. */
 static void test_what_nobody_finds_out_is_a_dead_letter(void **)
 {
@@ -221,6 +260,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_was_done_is_undone),
         cmocka_unit_test(test_what_was_not_done_is_not),
+        cmocka_unit_test(test_a_cancelled_job_is_looked_up),
         cmocka_unit_test(test_what_nobody_finds_out_is_a_dead_letter),
         cmocka_unit_test(test_an_attempt_does_not_settle),
         cmocka_unit_test(test_a_part_that_is_done_is_undone),

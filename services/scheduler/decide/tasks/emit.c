@@ -84,7 +84,10 @@ static void begin(struct decision *decision, struct activation *activation)
         .is_kept    = is_wanted,
     };
     (void)decide_emit(decision, &emitted);
-    task_complete(decision, activation, activation->result, NULL);
+    /* Each attempt of a try makes another event: each is undone. */
+    CLEANUP(json_unrefp) json key = json_invalid();
+    if (task->is_undoable) key = json_text_from(decide_id(decision->env).text);
+    task_complete_under(decision, activation, activation->result, key);
 }
 
 const struct task_behaviour emit_behaviour = {.begin = begin};

@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "job.pb-c.h"
+#include "scheduler/decide/late_job.h"
 #include "scheduler/engine/audit/engine_audit.h"
 #include "scheduler/engine/breakers/engine_breakers.h"
 #include "scheduler/engine/budgets/engine_budgets.h"
@@ -159,6 +160,31 @@ static status look_on(struct engine *engine, struct open_job *job, const struct 
     return is_passing ? engine_settle_again(engine, job, ret_goes_on, reterr) : STATUS_OK;
 }
 
+/* Of a job whose task is over, and that may have acted: who can find out whether it has is asked
+ * to, as for one whose task waits. What is done in part is known already. */
+static status look_up(struct engine *engine, struct open_job *job, const struct live_run *live,
+                      const struct report *report, decide_fn decide, bool *ret_looks,
+                      struct error *reterr)
+{
+    const Pb__JobFailed *failed = decide == decide_failed ? report->wire->failed : NULL;
+    Pb__JobRecord *record       = NULL;
+    str id                      = str_from(job->id.text);
+    bool is_final               = decide == decide_completed || decide == decide_withdrawn;
+    bool is_told                = failed && (failed->undo_is_whole || json_count(report->undo) > 0);
+    *ret_looks                  = false;
+    if (job_settles(job) || is_final || is_told || !late_job_can_settle(live->run, id)) {
+        return STATUS_OK;
+    }
+    bool has_acted = decide == decide_expired || (failed && failed->unknown_outcome);
+    if (!has_acted && !engine_job_in_doubt(engine, job)) return STATUS_OK;
+    if (decide != decide_returned) job->ended_as = end_of(decide, report);
+    *ret_looks = true;
+    TRY(engine_job_row(engine, id, engine->arena, &record, reterr));
+    open_job_note_end(job, record);
+    TRY(engine_fund_end(engine, job, reterr));
+    return engine_settle_job(engine, job, record, reterr);
+}
+
 /* A run that does not know the job will never take an answer of it: nobody is to have it again. */
 static status refused(struct engine *engine, const struct id *id, str run, status why,
                       const Pb__JobReport *report, struct error *reterr)
@@ -195,6 +221,7 @@ static status settle(struct engine *engine, struct open_job *job, const struct r
     struct error why    = {};
     const struct id run = live->id;
     TRY(look_on(engine, job, live, report, decide, &looks_on, reterr));
+    if (!looks_on) TRY(look_up(engine, job, live, report, decide, &looks_on, reterr));
     if (looks_on) {
         *ret_code = STATUS_OK;
         return engine_charge_untaken(engine, &id, str_from(run.text), report->wire, reterr);
