@@ -31,6 +31,8 @@ static void on_job(struct api_call *call, const struct rpc_answer *answer)
     if (view->queued_us > 0) json_put_time(w, "created_at", view->queued_us);
     if (view->due_us > 0) json_put_time(w, "due_at", view->due_us);
     if (*view->holder) json_put_text(w, "worker", str_from(view->holder));
+    if (view->lease_expires_us > 0) json_put_time(w, "lease_expires_at", view->lease_expires_us);
+    view_json_if(w, "error", view->error_json);
     view_json_if(w, "progress", view->progress_json);
     json_end_object(w);
     api_answer_send(&response, 200, NULL);

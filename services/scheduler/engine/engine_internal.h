@@ -348,6 +348,8 @@ status engine_lease(struct engine *engine, struct command *command, struct error
 void engine_give_up(struct engine *engine, struct command *command);
 status engine_heartbeat(struct engine *engine, struct command *command, struct error *reterr);
 
+void engine_look_at_job(struct engine *engine, struct command *command); /* job_holders.c */
+
 /** Gives ready jobs to parked polls. */
 status engine_dispatch(struct engine *engine, struct error *reterr);
 

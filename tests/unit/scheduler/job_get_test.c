@@ -93,7 +93,47 @@ static void test_each_state(void **)
     assert_true(view->due_us > begun_us + INT64_C(3'500'000'000));
 
     change(&rig, "Terminate", run);
-    assert_null(get(&rig, "default", job, STATUS_NOT_FOUND));
+    view = get(&rig, "default", job, STATUS_OK);
+    assert_string_equal(view->state, "cancelled");
+    assert_string_equal(view->job->run, run);
+    assert_null(get(&rig, "other", job, STATUS_NOT_FOUND));
+    rig_done(&rig);
+}
+
+/* What has ended is told by the history of its run, wherever that lies in the journal. */
+static void test_those_that_have_ended(void **)
+{
+    enum { RUNS = 40 };
+    static const char once[] = "  - a: {call: worker.f, with: {}, metadata: {tutti: {queue: jobs, "
+                               "priority: 7}}}\n";
+    struct rig rig           = {};
+    const char *jobs[RUNS];
+    rig_init(&rig, 1, true);
+    rig_put(&rig, "once", once);
+    for (size_t i = 0; i < RUNS; i++) {
+        (void)rig_start(&rig, "once", "{}");
+        const Pb__LeasedJob *leased = rig_lease_soon(&rig, "jobs");
+        Pb__JobFailed failed        = PB__JOB_FAILED__INIT;
+        failed.error_json           = rig_bytes("{\"type\":\"urn:no\",\"status\":422}");
+        jobs[i]                     = leased->id;
+        assert_true(get(&rig, "default", jobs[i], STATUS_OK)->lease_expires_us > 0);
+        status told = i % 2 ? rig_fail(&rig, leased, &failed) : rig_complete(&rig, leased, "1");
+        assert_int_equal(told, STATUS_OK);
+    }
+    rig_restart(&rig);
+    for (size_t i = 0; i < RUNS; i++) {
+        const Pb__JobView *view = get(&rig, "default", jobs[i], STATUS_OK);
+        assert_string_equal(view->state, i % 2 ? "failed" : "completed");
+        assert_string_equal(view->job->id, jobs[i]);
+        assert_string_equal(view->job->task, "/do/0/a");
+        assert_string_equal(view->job->function, "worker.f");
+        assert_string_equal(view->job->queue, "jobs");
+        assert_int_equal(view->job->priority, 7);
+        assert_int_equal(view->job->attempt, 1);
+        assert_string_equal(view->holder, "");
+        assert_int_equal(view->error_json.len > 0, i % 2);
+        assert_null(get(&rig, "other", jobs[i], STATUS_NOT_FOUND));
+    }
     rig_done(&rig);
 }
 
@@ -115,6 +155,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_state),
+        cmocka_unit_test(test_those_that_have_ended),
         cmocka_unit_test(test_what_is_not_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,6 +53,8 @@ enum command_kind {
     COMMAND_HEARTBEAT,     /* Pb__Heartbeats -> Pb__HeartbeatAnswers */
     COMMAND_REPORT,        /* Pb__JobReports -> Pb__JobReportAnswers; values: see below */
     COMMAND_CANCEL_JOB,    /* Pb__CancelJob -> Pb__CancelledJob */
+    COMMAND_LOOK_AT_JOB,   /* Pb__GetJob -> Pb__JobView, filled by its rows: how it stands is mended
+                            */
     COMMAND_SET_QUEUE,     /* Pb__SetQueue -> Pb__QueueView, of which what is set is filled in */
     COMMAND_REDRIVE,       /* Pb__RedriveDeadLetter -> Pb__RedrivenDeadLetter (may be NULL);
                             * values[0] = patch */

@@ -71,6 +71,7 @@ static status execute(struct engine *engine, struct command *command, struct err
     case COMMAND_CLEAR_CALL_CACHE: return engine_clear_call_cache(engine, command, reterr);
     case COMMAND_MESSAGES: return engine_take_messages(engine, command, reterr);
     case COMMAND_SET_QUEUE: return engine_set_queue(engine, command, reterr);
+    case COMMAND_LOOK_AT_JOB: engine_look_at_job(engine, command); return STATUS_OK;
     case COMMAND_CANCEL_JOB: return engine_cancel_job(engine, command, reterr);
     case COMMAND_SET_BREAKER: return engine_set_breaker(engine, command, reterr);
     case COMMAND_REPORT_BREAKERS: return engine_report_breakers(engine, command, reterr);
