@@ -193,7 +193,7 @@ do:
 `;
 
 scenario('calls of a connection share a session, also when the server has forgotten it', { needs: ['scheduler', 'gateway', 'tool-adapter'], checkNeeds: false, config }, async (suite) => {
-  await suite.until('nothing is left', () => legacy.sessions.size === 0);
+  legacy.sessions.clear(); // of the suite before, whose farewells may have had no time
   await knows(suite, 'mcp.call_tool');
   await suite.apply(MANY);
   let opened = legacy.opened;
@@ -216,7 +216,7 @@ scenario('calls of a connection share a session, also when the server has forgot
   suite['tool-adapter'].child.kill('SIGHUP');
   await suite.until('it is read anew', async () => (await suite.api.call('POST', '/v1/tools/mcp.list_tools/invoke', { arguments: {}, connection: 'reread' })).status === 200);
   await suite['tool-adapter'].stop();
-  assert.equal(legacy.sessions.size, 0, 'given back at the end');
+  await suite.until('they are given back at the end', () => legacy.sessions.size === 0); // the process may be gone before it is heard here
   await suite['tool-adapter'].start();
 });
 
