@@ -9,10 +9,19 @@ const answers = {
   anthropic: { id: 'x', type: 'message', role: 'assistant', model: 'm', content: [{ type: 'text', text: 'hi' }], stop_reason: 'end_turn', usage: { input_tokens: 1, output_tokens: 1 } },
   gemini: { candidates: [{ content: { role: 'model', parts: [{ text: 'hi' }] }, finishReason: 'STOP', index: 0 }], responseId: 'x' },
 };
-const upstream = await Upstream.start(({ path }, count) => {
+const upstream = await Upstream.start(({ path, body: asks }, count) => {
+  if (path.startsWith('/broken')) return { status: 500, body: { error: { message: 'broken' } } };
+  if (path.endsWith('/embeddings')) {
+    const data = JSON.parse(asks).input.map((_, index) => ({ index, embedding: [1, 2] }));
+    return { body: { object: 'list', data, model: 'm', usage: { prompt_tokens: 1, total_tokens: 1 } } };
+  }
   const isOdd = count % 2 === 1;
   if (path.startsWith('/busy') && (isOdd || path.startsWith('/busy/always'))) {
     return { status: 429, headers: { 'retry-after-ms': '200' }, body: { error: { message: 'too many', type: 'rate_limit_error' } } };
+  }
+  if (path === '/v1/chat/completions' && JSON.parse(asks).stream) {
+    const chunk = { id: 'x', object: 'chat.completion.chunk', model: 'm', choices: [{ index: 0, delta: { content: 'hi' }, finish_reason: 'stop' }] };
+    return { headers: { 'content-type': 'text/event-stream' }, text: `data: ${JSON.stringify(chunk)}\n\ndata: [DONE]\n\n` };
   }
   return { body: answers[path.includes('messages') ? 'anthropic' : path.includes('generateContent') ? 'gemini' : 'openai'] };
 });
@@ -27,11 +36,13 @@ const config = {
       openai: { type: 'openai', base_url: `${upstream.url}/v1` }, compatible: { type: 'openai-compatible', base_url: `${upstream.url}/v1` },
       anthropic: { type: 'anthropic', base_url: upstream.url, version: '2023-06-01' }, gemini: { type: 'gemini', base_url: `${upstream.url}/v1beta` },
       busy: { type: 'openai-compatible', base_url: `${upstream.url}/busy` }, full: { type: 'openai-compatible', base_url: `${upstream.url}/busy/always` },
+      broken: { type: 'openai-compatible', base_url: `${upstream.url}/broken` },
     },
     routes: {
       openai: one('openai/m', { defaults }), compatible: one('compatible/m', { defaults }), anthropic: one('anthropic/m', { defaults }), gemini: one('gemini/m', { defaults }),
       strict: one('anthropic/m', { strict: true }), loose: one('anthropic/m'),
       patient: one('busy/m', { wait_for_cooldown: true }), hasty: one('full/m'), passed: one('full/m', { fallbacks: [{ model: 'anthropic/m' }] }),
+      broken: one('broken/m'), mended: one('broken/m', { fallbacks: [{ model: 'compatible/m' }] }),
     },
   },
 };
@@ -90,5 +101,25 @@ do:
   const run = await suite.runEnds(id);
   assert.deepEqual(run.output.losses, [{ path: '/seed', action: 'dropped', note: 'Anthropic takes no seed' }]);
   assert.deepEqual(run.output.attempts.map(({ model, outcome, output_tokens }) => [model, outcome, output_tokens]), [['full/m', 'rate_limited', 0], ['anthropic/m', 'ok', 1]]);
+
+  // Clients hear whom they have cost time, in any protocol; what goes well at once says nothing.
+  const tries = async (answered) => (await answered).headers.get('tutti-tries')?.replace(/ms=\d+/g, 'ms=N') ?? null;
+  const mended = 'broken/m;outcome=server;ms=N, compatible/m;outcome=ok;ms=N;input=1;cost=unknown';
+  assert.equal(await tries(chat('mended')), mended.replace('input=1', 'input=1;output=1'));
+  assert.equal(await tries(chat('mended', { stream: true })), 'broken/m;outcome=server;ms=N', 'those before the one that is streamed');
+  assert.equal(await tries(suite.api.call('POST', '/v1/embeddings', { model: 'mended', input: ['one', 'two'] })), mended);
+  assert.equal(await tries(chat('broken')), 'broken/m;outcome=server;ms=N');
+  assert.equal(await tries(chat('openai')), null);
+  // And so does the error of a job.
+  await suite.apply(`
+document: { dsl: '1.0.3', namespace: default, name: breaks, version: '1.0.0' }
+do:
+  - ask: { call: llm.chat, with: { model: broken, prompt: hello }, metadata: { tutti: { retry: { limit: { attempt: { count: 1 } } } } } }
+`);
+  const broken = await suite.startRun('breaks');
+  const { error } = await suite.runEnds(broken.id, 'faulted');
+  assert.deepEqual(error.attempts.map(({ model, outcome }) => [model, outcome]), [['broken/m', 'server']]);
+  const logged = async () => (await suite['llm-proxy'].lines()).some((line) => line.includes('llm.tries') && line.includes('\\"model\\":\\"broken/m\\"'));
+  await suite.until('the log has them', logged);
   await suite.until('the log says so', async () => (await suite['llm-proxy'].lines()).some((line) => line.includes('llm.response') && line.includes('/seed dropped')));
 });

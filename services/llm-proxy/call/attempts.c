@@ -2,8 +2,13 @@
 
 #include "base/money.h"
 #include "llm-proxy/call/call_internal.h"
+#include "json/json_text.h"
 
+#include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
+
+enum { LIST_MAX = 1 << 20, ENTRY_MAX = 1'024, MORE_SIZE = 32 /* bytes */ };
 
 static int64_t or_zero(int64_t counter)
 {
@@ -68,4 +73,74 @@ void attempts_write(const struct llm_attempt *first, struct json_writer *w)
         write_one(attempt, w);
     }
     json_end_array(w);
+}
+
+json attempts_value_new(const struct llm_attempt *first)
+{
+    CLEANUP(buf_done) struct buf text = buf_init(LIST_MAX);
+    json value                        = json_invalid();
+    struct json_writer w              = json_writer_init(&text);
+    if (!first) return value;
+    attempts_write(first, &w);
+    bool is_fine =
+        !text.is_full && json_parse(buf_str(&text), NULL, &value, NULL, NULL) == STATUS_OK;
+    return is_fine ? value : json_invalid();
+}
+
+void attempts_copy(const struct llm_attempt *first, struct arena *arena, struct llm_attempt **list)
+{
+    while (*list) list = &(*list)->next;
+    for (; first; first = first->next) {
+        struct llm_attempt *copy = arena_alloc(arena, sizeof *copy);
+        char *model              = arena_strdup(arena, first->model);
+        if (!copy || !model) return;
+        *copy       = *first;
+        copy->model = (str){.ptr = model, .len = first->model.len};
+        copy->next  = NULL;
+        *list       = copy;
+        list        = &copy->next;
+    }
+}
+
+/* What is no token of a header is not said there. */
+static bool is_token(str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        char c        = text.ptr[i];
+        bool is_other = c <= ' ' || c > '~' || strchr("\"(),;<=>?@[\\]{}", c);
+        if (is_other) return false;
+    }
+    return text.len > 0;
+}
+
+static void put_entry(const struct llm_attempt *attempt, struct buf *out)
+{
+    str model = is_token(attempt->model) ? attempt->model : str_from("*");
+    (void)buf_printf(out, "%s/" STR_FMT ";outcome=%s;ms=%" PRId64, attempt->provider,
+                     STR_ARG(model), attempt->outcome, attempt->duration_ms);
+    if (attempt->input_tokens > 0) (void)buf_printf(out, ";input=%" PRId64, attempt->input_tokens);
+    if (attempt->output_tokens > 0) {
+        (void)buf_printf(out, ";output=%" PRId64, attempt->output_tokens);
+    }
+    if (attempt->is_unpriced) {
+        (void)buf_put_text(out, ";cost=unknown");
+    } else if (attempt->cost_usd_nanos > 0) {
+        (void)buf_put_text(out, ";cost=");
+        (void)money_print(attempt->cost_usd_nanos, out);
+    }
+}
+
+void attempts_print(const struct llm_attempt *first, size_t size, struct buf *out)
+{
+    size_t begin = out->len;
+    for (; first; first = first->next) {
+        CLEANUP(buf_done) struct buf entry = buf_init(ENTRY_MAX);
+        put_entry(first, &entry);
+        const char *between = out->len > begin ? ", " : "";
+        if (entry.is_full || out->len - begin + entry.len + MORE_SIZE > size) break;
+        (void)buf_printf(out, "%s" STR_FMT, between, STR_ARG(buf_str(&entry)));
+    }
+    uint32_t more = 0;
+    for (; first; first = first->next) more++;
+    if (more > 0) (void)buf_printf(out, "%smore;count=%u", out->len > begin ? ", " : "", more);
 }

@@ -111,7 +111,8 @@ struct llm_try {
     str model;       /* of that provider */
     uint32_t number; /* of the call, from 1; 0: nobody is asked */
     bool is_simulated;
-    const struct losses *losses; /* fills while the request is translated */
+    const struct losses *losses;        /* fills while the request is translated */
+    const struct llm_attempt *attempts; /* those before */
     enum llm_cached cached;
     int64_t age_ms; /* of an answer that is not its own */
 };

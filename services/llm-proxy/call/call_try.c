@@ -341,6 +341,7 @@ void call_begin_try(struct llm_call *call)
                                            .number       = call->tries + 1,
                                            .is_simulated = provider->kind->is_simulated,
                                            .losses       = &call->losses,
+                                           .attempts     = call->attempts,
                                            .cached       = call->saving ? CACHED_MISS : CACHED_NO};
         call->stream.begun(&begun, call->stream.context);
     }

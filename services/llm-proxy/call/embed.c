@@ -34,6 +34,8 @@ struct embed_call {
     struct loop_timer timer; /* its deadline, or its end on the next turn */
     struct answer answer;
     struct llm_outcome outcome;
+    struct llm_attempt *attempts; /* of its batches, in the request's arena */
+    uint64_t batch;               /* the last one they were taken of */
     char provider[SAVED_NAME_SIZE];
 };
 
@@ -147,6 +149,11 @@ static void take_batch(struct embed_call *embed, const struct embed_end *end)
     if (batch->tries > outcome->tries) outcome->tries = batch->tries;
     outcome->provider = batch->provider; /* of the configuration */
     outcome->model    = batch->model;
+    if (end->number != embed->batch) {
+        attempts_copy(batch->attempts, embed->arena, &embed->attempts);
+    }
+    embed->batch      = end->number;
+    outcome->attempts = embed->attempts;
     if (end->paid.calls == 0) return;
     embed_usage_add(&outcome->usage, &end->paid);
     outcome->usage.provider = end->paid.provider;

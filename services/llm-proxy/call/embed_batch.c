@@ -31,6 +31,7 @@ static struct embed_batch *batch_new(struct embed_pool *pool, uint32_t size_max)
 {
     struct embed_batch *batch = mem_new(1, sizeof *batch);
     batch->pool               = pool;
+    batch->number             = ++pool->pools->batches;
     batch->arena              = arena_new(EMBED_ARENA_MAX);
     batch->texts              = mem_new(size_max, sizeof(struct embed_text *));
     batch->next               = pool->batches;
@@ -74,7 +75,7 @@ static void share_out(struct embed_batch *batch, const struct llm_outcome *outco
     for (uint32_t i = 0; i < batch->count; i++) {
         struct embed_text *text = batch->texts[i];
         if (!text) continue;
-        struct embed_end end       = {.batch = outcome};
+        struct embed_end end       = {.batch = outcome, .number = batch->number};
         str vector                 = {.ptr = answer->vectors.ptr + i * size, .len = size};
         end.paid                   = embed_share_next(&share, weights[i]);
         struct saved_answer *saved = vector_new(text, vector, outcome, end.paid.cost_usd_nanos);
@@ -94,7 +95,8 @@ static void fail_all(struct embed_batch *batch, const struct llm_outcome *outcom
     for (uint32_t i = 0; i < batch->count; i++) {
         struct embed_text *text = batch->texts[i];
         if (!text) continue;
-        struct embed_end end = {.batch = outcome, .error = error, .paid = PB__USAGE__INIT};
+        struct embed_end end = {
+            .batch = outcome, .number = batch->number, .error = error, .paid = PB__USAGE__INIT};
         if (is_first) end.paid = outcome->usage; /* what tries that failed have cost */
         is_first        = false;
         batch->texts[i] = NULL;

@@ -33,6 +33,7 @@ struct embed_end {
     const struct saved_answer *vector; /* NULL: it failed */
     const struct llm_error *error;     /* else */
     const struct llm_outcome *batch;   /* provider, model, tries */
+    uint64_t number;                   /* of the batch: several of its texts may be one request's */
     Pb__Usage paid;                    /* this one's part; calls 0: another one pays */
 };
 

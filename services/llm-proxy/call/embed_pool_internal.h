@@ -11,6 +11,7 @@ enum { EMBED_ARENA_MAX = 128 << 20 /* bytes: a batch has one text at least, howe
 struct embed_pools {
     struct pipeline *pipeline;
     struct map *by_name; /* struct embed_pool */
+    uint64_t batches;    /* so far */
 };
 
 /* Texts that may go out together. */
@@ -42,6 +43,7 @@ struct embed_text {
 
 struct embed_batch {
     struct embed_pool *pool;
+    uint64_t number; /* of all, from 1 */
     struct llm_call *call;
     struct arena *arena;
     struct chat_request request;

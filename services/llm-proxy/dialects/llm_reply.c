@@ -3,10 +3,13 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/money.h"
+#include "json/json_text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+
+enum { ATTEMPTS_TEXT_MAX = 16'384 /* bytes, in the log */ };
 
 int llm_reply_http(const struct llm_error *error)
 {
@@ -101,6 +104,15 @@ static void add_losses(struct llm_reply_head *head, const struct losses *losses)
     add_header(head, "Tutti-Loss", head->loss);
 }
 
+static void add_attempts(struct llm_reply_head *head, const struct llm_attempt *attempts)
+{
+    if (!attempts) return;
+    CLEANUP(buf_done) struct buf text = buf_init(sizeof head->attempts - 1);
+    attempts_print(attempts, sizeof head->attempts - 1, &text);
+    (void)snprintf(head->attempts, sizeof head->attempts, "%s", buf_str(&text).ptr);
+    add_header(head, "Tutti-Tries", head->attempts);
+}
+
 static void add_cached(struct llm_reply_head *head, enum llm_cached cached, int64_t age_ms)
 {
     static const char *const words[] = {
@@ -141,6 +153,7 @@ void llm_reply_fill_stream_head(struct llm_reply_head *head, const struct llm_tr
     begin_head(head, shown->number, shown->provider, shown->model, shown->is_simulated);
     add_header(head, "content-type", content_type);
     add_losses(head, shown->losses);
+    add_attempts(head, shown->attempts);
     add_cached(head, shown->cached, shown->age_ms);
 }
 
@@ -149,6 +162,7 @@ void llm_reply_fill_head(struct llm_reply_head *head, const struct llm_outcome *
     begin_head(head, outcome->tries, outcome->provider, outcome->model, outcome->is_simulated);
     if (outcome->is_ok && outcome->is_estimated) add_header(head, "Tutti-Estimated", "true");
     if (outcome->is_ok) add_losses(head, outcome->losses);
+    add_attempts(head, outcome->attempts);
     add_cached(head, outcome->cached, outcome->age_ms);
     if (outcome->is_ok) {
         bool is_unknown = outcome->usage.cost_source == PB__COST_SOURCE__COST_SOURCE_UNKNOWN;
@@ -167,10 +181,23 @@ void llm_reply_fill_head(struct llm_reply_head *head, const struct llm_outcome *
     add_header(head, "retry-after-ms", head->retry_after_ms);
 }
 
+/* Whom it has asked, where the first one did not do. */
+static void log_attempts(const struct llm_outcome *outcome, const struct chat_request *request,
+                         const char *namespace)
+{
+    if (!outcome->attempts) return;
+    CLEANUP(json_unrefp) json attempts = attempts_value_new(outcome->attempts);
+    CLEANUP(buf_done) struct buf text  = buf_init(ATTEMPTS_TEXT_MAX);
+    if (!json_is(attempts, JSON_INVALID)) (void)json_print(attempts, JSON_COMPACT, &text);
+    log_write(LOG_INFO, "llm.tries", LOG_TEXT_OF("namespace", namespace),
+              LOG_STR("model", request->model), LOG_STR("attempts", buf_str(&text)));
+}
+
 void llm_reply_log(const struct llm_outcome *outcome, const struct chat_request *request,
                    const char *namespace, const char *key)
 {
     if (!log_is_written(outcome->is_ok ? LOG_INFO : LOG_WARN)) return;
+    log_attempts(outcome, request, namespace);
     CLEANUP(buf_done) struct buf losses = buf_init(LOSSES_TEXT_MAX);
     CLEANUP(buf_done) struct buf cost   = buf_init(MONEY_TEXT_MAX);
     if (outcome->losses) losses_print_text(outcome->losses, &losses);

@@ -34,6 +34,7 @@ struct llm_reply_head {
     char tries[LLM_REPLY_NUMBER_MAX], retry_after[LLM_REPLY_NUMBER_MAX], age[LLM_REPLY_NUMBER_MAX];
     char retry_after_ms[LLM_REPLY_NUMBER_MAX];
     char loss[LLM_REPLY_LOSS_MAX];
+    char attempts[LLM_REPLY_LOSS_MAX];
     char model[LLM_REPLY_MODEL_MAX];
     struct buf cost;
 };

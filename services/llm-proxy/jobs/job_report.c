@@ -64,13 +64,21 @@ static Pb__ModelPrice *price_of(struct chat_job *chat)
     return chat->is_priced ? &chat->price : NULL;
 }
 
+/* Whom it has asked before it failed. */
+static void put_attempts(const struct llm_outcome *outcome, json *error)
+{
+    json attempts = attempts_value_new(outcome->attempts);
+    if (!json_is(attempts, JSON_INVALID)) json_object_put_text(error, "attempts", attempts);
+}
+
 /* What was produced is paid for, also if it is of no use. */
 static void report_bought(struct chat_job *chat, const struct llm_outcome *outcome,
                           enum error_kind kind, str detail, bool is_transient)
 {
     uint32_t http                   = kind == ERROR_COMMUNICATION ? HTTP_BAD_GATEWAY : 0;
     CLEANUP(json_unrefp) json error = error_new(kind, http, detail, (str){});
-    const Pb__Usage *usage          = outcome->usage.calls > 0 ? &outcome->usage : NULL;
+    put_attempts(outcome, &error);
+    const Pb__Usage *usage = outcome->usage.calls > 0 ? &outcome->usage : NULL;
     job_report_error(chat->job, error, is_transient, usage, price_of(chat));
 }
 
@@ -265,9 +273,10 @@ void job_report_failure(struct chat_job *chat, const struct llm_outcome *ended)
         hand_back(chat, ended, "the provider asks to wait", &outcome);
         return;
     }
-    enum error_kind kind              = kind_of(error);
-    uint32_t http                     = kind == ERROR_COMMUNICATION ? error->http_status : 0;
-    CLEANUP(json_unrefp) json value   = error_new(kind, http, error->text, (str){});
+    enum error_kind kind            = kind_of(error);
+    uint32_t http                   = kind == ERROR_COMMUNICATION ? error->http_status : 0;
+    CLEANUP(json_unrefp) json value = error_new(kind, http, error->text, (str){});
+    put_attempts(ended, &value);
     CLEANUP(buf_done) struct buf text = buf_init(OUTPUT_MAX);
     (void)json_print(value, JSON_COMPACT, &text);
     Pb__JobFailed failed  = PB__JOB_FAILED__INIT;

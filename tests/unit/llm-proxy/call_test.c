@@ -115,7 +115,8 @@ struct world {
     char heard[128]; /* of a stream: the texts of the try */
     bool is_committed;
     Pb__Usage usage;
-    char attempts[256]; /* "provider key outcome input|..." */
+    char attempts[256];   /* "provider key outcome input|..." */
+    char tries_text[256]; /* as a header */
 };
 
 static void open_upstream(struct world *world, int index)
@@ -207,6 +208,9 @@ static void on_done(const struct llm_outcome *outcome, void *context)
     world->is_committed = outcome->is_committed;
     world->usage        = outcome->usage;
     if (!outcome->is_ok) world->class = outcome->error.class;
+    CLEANUP(buf_done) struct buf tries = buf_init(sizeof world->tries_text - 1);
+    attempts_print(outcome->attempts, sizeof world->tries_text - 1, &tries);
+    (void)snprintf(world->tries_text, sizeof world->tries_text, STR_FMT, STR_ARG(buf_str(&tries)));
     world->attempts[0] = '\0';
     for (const struct llm_attempt *at = outcome->attempts; at; at = at->next) {
         size_t len = strlen(world->attempts);
@@ -303,11 +307,17 @@ static void every_try_is_told(void **)
     run_call(&world);
     assert_true(world.is_ok);
     assert_string_equal(world.attempts, "first k1 key 0|first k2 server 0|second k1 ok 1|");
+    static const char *const words[] = {"first/m;outcome=key;ms=", ", first/m;outcome=server;ms=",
+                                        ", second/m;outcome=ok;ms=", ";input=1;output=1;cost="};
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        if (!strstr(world.tries_text, words[i])) fail_msg("%s: no %s", world.tries_text, words[i]);
+    }
     close_world(&world);
     open_world(&world);
     world.upstreams[0].script[0] = (struct reply)GOOD;
     run_call(&world);
     assert_string_equal(world.attempts, "");
+    assert_string_equal(world.tries_text, "");
     close_world(&world);
 }
 
@@ -453,10 +463,39 @@ static void a_cancelled_call_says_nothing(void **)
     close_world(&world);
 }
 
+/* What does not fit is counted; what is no word of a header is not said. */
+static void tries_are_a_header(void **)
+{
+    struct llm_attempt third  = {.provider = "c", .model = str_from("m"), .outcome = "ok"};
+    struct llm_attempt second = {
+        .provider = "b", .model = str_from("m;x=1"), .outcome = "timeout", .next = &third};
+    const struct llm_attempt first   = {.provider    = "a",
+                                        .model       = str_from("m"),
+                                        .outcome     = "server",
+                                        .duration_ms = 12,
+                                        .next        = &second};
+    CLEANUP(buf_done) struct buf all = buf_init(1'000);
+    attempts_print(&first, 1'000, &all);
+    assert_string_equal(buf_str(&all).ptr, "a/m;outcome=server;ms=12, b/*;outcome=timeout;ms=0, "
+                                           "c/m;outcome=ok;ms=0");
+    CLEANUP(buf_done) struct buf some = buf_init(1'000);
+    attempts_print(&first, 60, &some);
+    assert_string_equal(buf_str(&some).ptr, "a/m;outcome=server;ms=12, more;count=2");
+
+    CLEANUP(arena_freep) struct arena *arena = arena_new(10'000);
+    struct llm_attempt *list                 = NULL;
+    attempts_copy(&second, arena, &list);
+    attempts_copy(&third, arena, &list);
+    attempts_copy(NULL, arena, &list);
+    CLEANUP(json_unrefp) json value = attempts_value_new(list);
+    assert_int_equal(json_count(value), 3);
+    assert_true(json_is(attempts_value_new(NULL), JSON_INVALID));
+}
+
 int main(void)
 {
     assert_int_equal(http_init(NULL), STATUS_OK);
-    struct CMUnitTest tests[ARRAY_LEN(rows) + ARRAY_LEN(streamed) + 5];
+    struct CMUnitTest tests[ARRAY_LEN(rows) + ARRAY_LEN(streamed) + 6];
     size_t count = 0;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         tests[count++] = row_test(rows[i].name, leads_to, &rows[i]);
@@ -465,6 +504,7 @@ int main(void)
         tests[count++] = row_test(streamed[i].name, is_heard, &streamed[i]);
     }
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(every_try_is_told);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(tries_are_a_header);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_refused_key_is_not_used_again);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_key_that_is_used_up_is_passed_over);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_key_has_so_many_calls_at_a_time);
