@@ -30,6 +30,7 @@ const WORKFLOWS = {
   samples: fails('samples', mcp('samples')),
   books: `{ ${mcp('books', ', options: { input: replay }', 'legacy')} }`,
   older: `{ ${act('books', 'older')} }`,
+  rings: `{ ${act('rings', 'older')} }`,
   silent: `{ ${mcp('books', '', 'legacy')} }`,
   nested: fails('nested', mcp('nested')),
 };
@@ -77,10 +78,13 @@ scenario('servers of MCP ask people', { needs: ['scheduler', 'gateway', 'tool-ad
   const day = await pending(started.books);
   assert.deepEqual([day.payload.message, day.form.required], ['Which day?', ['day']]);
   const other = await pending(started.older);
+  const bell = await pending(started.rings);
+  assert.equal(bell.payload.message, 'Which day?', 'asked on a stream of its own');
   for (const { _meta: meta } of callsOf('address')) assert.deepEqual(meta['io.modelcontextprotocol/clientCapabilities'], { elicitation: { form: {}, url: {} } });
 
   // Neither a worker nor the scheduler has to stay for it.
   await Promise.all([suite['tool-adapter'].kill(), suite.scheduler.kill()]);
+  const lost = new Set(legacy.sessions.keys()); // perhaps it did not come to giving them back
   await Promise.all([suite['tool-adapter'].start(), suite.scheduler.start()]);
   await suite.until('the gateway reaches it again', async () => (await suite.api.call('GET', `/v1/approvals/${form.id}`)).status === 200);
 
@@ -118,8 +122,12 @@ scenario('servers of MCP ask people', { needs: ['scheduler', 'gateway', 'tool-ad
   await decide(other, 'reject');
   assert.equal((await suite.runEnds(started.older.id)).output.text, 'it was a decline');
   assert.deepEqual(legacy.booked, [[{ day: 'Monday' }, { sure: true }]], 'once');
+  await decide(bell, 'approve', { data: { day: 'Sunday' } });
+  assert.equal((await suite.runEnds(started.rings.id)).output.text, 'accept Sunday');
   assert.equal((await suite.runEnds(started.silent.id)).output.content[0].text, 'not possible: -32601', 'it was not said that anybody could be asked');
-  assert.ok([...legacy.sessions.values()].every(({ capabilities }) => JSON.stringify(capabilities) === '{"elicitation":{"form":{}}}'));
+  const offers = new Set(legacy.introduced.map(({ capabilities }) => JSON.stringify(capabilities)));
+  assert.deepEqual([...offers].sort(), ['{"elicitation":{"form":{}}}', '{}']);
+  await suite.until('sessions of calls that answer end with them', () => [...legacy.sessions.keys()].every((session) => lost.has(session)));
 
   const late = await suite.runEnds(started.late.id);
   assert.equal(late.output.status, 408);

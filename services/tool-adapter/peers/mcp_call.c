@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "tool-adapter/peers/mcp_authorize.h"
+#include "tool-adapter/peers/mcp_ear.h"
 #include "tool-adapter/peers/mcp_input.h"
 #include "tool-adapter/peers/mcp_session.h"
 
@@ -66,6 +67,7 @@ static void leave(struct mcp_call *call)
 
 static void call_free(struct mcp_call *call)
 {
+    mcp_ear_close(call);
     loop_timer_clear(call->client->loop, &call->pause);
     if (call->has_reply) rpc_reply_done(&call->reply);
     json_unref(call->params);
@@ -174,7 +176,7 @@ static void answer_message(struct mcp_call *call, json message)
     say_aside(call, "POST", "", json_invalid(), answer);
 }
 
-static void on_message(json message, void *context)
+void mcp_call_take_message(json message, void *context)
 {
     struct mcp_call *call = context;
     json id               = json_get_text(message, "id");
@@ -245,17 +247,17 @@ static struct mcp_outgoing outgoing_of_step(const struct mcp_call *call)
     }
 }
 
-static status make_request(struct mcp_call *call, struct http_request *ret_request,
-                           struct error *reterr)
+status mcp_call_request(struct mcp_call *call, const char *last_id,
+                        struct http_request *ret_request, struct error *reterr)
 {
     struct mcp_outgoing outgoing = outgoing_of_step(call);
     struct http_header *headers  = NULL;
     size_t count                 = 0;
     str body                     = {};
-    bool is_get                  = call->step == MCP_STEP_RESUME;
+    bool is_get                  = last_id != NULL;
+    outgoing.last_id             = last_id;
     int64_t left_ms              = call->request.until_ms - clock_mono_ms();
     if (left_ms <= 0) return fail(reterr, STATUS_DEADLINE_EXCEEDED, "no time is left for it");
-    if (is_get) outgoing.last_id = arena_strdup(call->arena, rpc_reply_last_id(&call->reply));
     if (!is_get) TRY(mcp_body_make(&outgoing, call->arena, &body, reterr));
     TRY(mcp_headers_make(&outgoing, call->arena, &headers, &count, reterr));
     *ret_request = (struct http_request){
@@ -277,8 +279,13 @@ static status prepare(str token, struct http_request *ret_request, void *context
                       struct error *reterr)
 {
     struct mcp_call *call = context;
+    const char *last_id   = NULL;
     call->token           = token;
-    return make_request(call, ret_request, reterr);
+    if (call->step == MCP_STEP_RESUME) {
+        last_id = arena_strdup(call->arena, rpc_reply_last_id(&call->reply));
+        if (!last_id) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
+    }
+    return mcp_call_request(call, last_id, ret_request, reterr);
 }
 
 void mcp_call_send(struct mcp_call *call, enum mcp_step step)
@@ -299,7 +306,7 @@ void mcp_call_send(struct mcp_call *call, enum mcp_step step)
     if (step != MCP_STEP_RESUME) {
         if (call->has_reply) rpc_reply_done(&call->reply);
         call->id = mcp_call_next_id(call);
-        rpc_reply_init(&call->reply, call->id, max, on_message, call);
+        rpc_reply_init(&call->reply, call->id, max, mcp_call_take_message, call);
         call->progress  = -HUGE_VAL;
         call->has_reply = true;
     }

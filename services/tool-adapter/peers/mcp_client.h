@@ -15,7 +15,8 @@
  *
  * A server of the newer era that asks for input ends the call: what it asks is in the result, and
  * the caller makes the call again with what was said. One of the older era asks while it is called,
- * over HTTP: it is answered at once, or hears `cancel`, and the call has failed when it ends.
+ * over HTTP: it is answered at once, or hears `cancel`, and the call has failed when it ends. It
+ * may ask on the stream of the answer, or on one of its own, which is open while it is called.
  *
  * Every request passes the egress guard. Nothing is repeated that may have been done. What a server
  * says is data of a stranger: limits of rpc_reply.h.

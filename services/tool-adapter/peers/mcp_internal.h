@@ -73,6 +73,7 @@ struct mcp_call {
     unsigned sessions, resumes, states;
     int64_t id;
 
+    struct mcp_ear *ear;     /* open; NULL: none is */
     struct errand *errand;   /* under way; or */
     struct loop_timer pause; /* until it goes on with */
     enum mcp_step next_step;
@@ -109,6 +110,13 @@ void mcp_call_introduce(struct mcp_call *call, const char *version);
 /* Asks for the rest of a stream that was cut, when the server wants to be asked; false: it cannot.
  */
 bool mcp_call_resume(struct mcp_call *call);
+
+/* A GET that goes on behind `last_id` (empty: at the beginning), or, NULL, the POST of its step. */
+status mcp_call_request(struct mcp_call *call, const char *last_id,
+                        struct http_request *ret_request, struct error *reterr);
+
+/* A message that is no answer; `context` is the call. */
+void mcp_call_take_message(json message, void *context);
 
 /* News on the stream of an answer (mcp_news.c); what is none counts for nothing. */
 void mcp_call_hear(struct mcp_call *call, str method, json params);

@@ -309,6 +309,7 @@ static bool add_own(struct header_list *list, const struct mcp_outgoing *outgoin
     if (*outgoing->session) {
         is_fine = is_fine && add_text(list, "Mcp-Session-Id", str_from(outgoing->session));
     }
+    if (is_get && !*outgoing->last_id) return is_fine;
     if (is_get) return is_fine && add_text(list, "Last-Event-ID", str_from(outgoing->last_id));
     if (!outgoing->is_modern) return is_fine;
     is_fine = is_fine && add_text(list, "Mcp-Method", str_from(outgoing->method));

@@ -37,7 +37,7 @@ struct mcp_outgoing {
     bool is_modern;
     const char *version; /* NULL: not agreed upon yet */
     const char *session; /* empty: none */
-    const char *last_id; /* GET of a stream that was cut; NULL: POST */
+    const char *last_id; /* GET of a stream that was cut, or (empty) of a new one; NULL: POST */
     str client_name, client_version;
     str traceparent; /* empty: none */
     bool asks;    /* a person can be asked for input (elicitation): by a form, and in the newer era

@@ -99,14 +99,14 @@ static bool make_key(const struct mcp_call *call, char ret_key[static KEY_SIZE])
     const struct mcp_request *request = &call->request;
     CLEANUP(buf_done) struct buf text = buf_init(KEY_TEXT_MAX);
     uint8_t hash[SHA256_SIZE];
-    if (request->owner.len == 0) return false;
+    if (request->owner.len == 0 || request->answers) return false;
     bool is_whole = buf_put_str(&text, request->owner) && buf_put_byte(&text, '\n') &&
                     json_print(request->endpoint, JSON_SORTED, &text);
     if (is_whole && json_is(request->headers, JSON_OBJECT)) {
         is_whole = json_print(request->headers, JSON_SORTED, &text);
     }
     if (!is_whole || !buf_put_byte(&text, request->keeps_private_out ? '0' : '1') ||
-        !buf_put_byte(&text, request->answers ? '1' : '0') || !buf_put_str(&text, request->proxy)) {
+        !buf_put_str(&text, request->proxy)) {
         return false;
     }
     sha256((bytes){text.ptr, text.len}, hash);

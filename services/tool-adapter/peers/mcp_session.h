@@ -6,6 +6,9 @@
  * forgotten the session begins another one, for all. It is given back (DELETE) when nobody has used
  * it for MCP_SESSION_IDLE_MS, when it was forgotten, or at the end of the process.
  *
+ * A call that answers questions has a session of its own: what the server asks beside the answers
+ * (mcp_ear.h) could be any call's.
+ *
  * Threads: the loop's. Limits: MCP_SESSIONS_MAX; a call above has a session of its own.
  */
 #ifndef TOOL_ADAPTER_MCP_SESSION_H

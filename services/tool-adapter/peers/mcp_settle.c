@@ -1,5 +1,6 @@
 /* What an answer means: which era the server is of, the pages of a list, what it wants to hear. */
 #include "tool-adapter/peers/mcp_authorize.h"
+#include "tool-adapter/peers/mcp_ear.h"
 #include "tool-adapter/peers/mcp_input.h"
 #include "tool-adapter/peers/mcp_session.h"
 
@@ -27,6 +28,7 @@ str mcp_call_address(const struct mcp_call *call)
 
 void mcp_call_introduce(struct mcp_call *call, const char *version)
 {
+    mcp_ear_close(call);
     call->is_modern  = false;
     call->version    = version;
     call->session[0] = '\0';
@@ -243,7 +245,7 @@ void mcp_call_settle(struct mcp_call *call)
     if (mcp_call_is_fine(call) && call->step == MCP_STEP_INITIALIZED) {
         mcp_era_set(call->client, mcp_call_address(call), MCP_ERA_LEGACY);
         mcp_session_open(call);
-        mcp_call_send(call, MCP_STEP_ASK);
+        if (!mcp_ear_open(call)) mcp_call_send(call, MCP_STEP_ASK);
         return;
     }
     if (!mcp_call_is_fine(call)) {

@@ -41,6 +41,8 @@ export class Legacy {
   waiting = new Map(); // who waits for one of them, by its id
   booked = []; // what people wanted
   begun = 0; // calls of the tool that asks them
+  introduced = []; // what clients said of themselves
+  speakers = new Map(); // session to its stream
   opened = 0;
   forgets = false; // once: true as the revision has it, 'rudely' as the official SDK does it after a restart
   ids = []; // of requests, by session
@@ -48,7 +50,7 @@ export class Legacy {
   handle = ({ method, headers, body }) => {
     const session = headers['mcp-session-id'];
     if (method === 'DELETE') return { status: this.sessions.delete(session) ? 204 : 404 };
-    if (method === 'GET') return this.resume(headers['last-event-id']);
+    if (method === 'GET') return headers['last-event-id'] ? this.resume(headers['last-event-id']) : this.stand(session);
     const message = JSON.parse(body);
     if (message.method === 'initialize') return this.open(message);
     if (this.forgets && this.sessions.delete(session)) {
@@ -64,7 +66,7 @@ export class Legacy {
     }
     if (message.id === undefined) return { status: 202, text: '' };
     this.ids.push({ session, id: message.id });
-    return this.answer(message);
+    return this.answer(message, session);
   };
 
   // Asks twice, and books what was agreed to; whoever offers no answers is told so.
@@ -86,8 +88,34 @@ export class Legacy {
     yield event({ id, result: { ...text('booked'), structuredContent: { answers } } });
   }
 
+  // A stream of its own, for what is said beside the answers; only of those who may be asked.
+  stand(session) {
+    if (!this.sessions.get(session)?.capabilities.elicitation) return { status: 405 };
+    const said = [];
+    const speaker = { say: (message) => { said.push(message); speaker.wake?.(); } };
+    this.speakers.set(session, speaker);
+    const speak = async function* speak() {
+      yield ': begins\n\n';
+      for (;;) {
+        while (said.length > 0) yield event(said.shift());
+        await new Promise((resolve) => { speaker.wake = resolve; });
+      }
+    };
+    return steps(speak());
+  }
+
+  // Asks there, which only a client that listened before can hear.
+  async *ring(id, session) {
+    const asked = `ring-${session}`;
+    const answer = new Promise((resolve) => { this.waiting.set(asked, resolve); });
+    this.speakers.get(session)?.say({ id: asked, method: 'elicitation/create', params: BOOKING[0] });
+    const { result } = this.speakers.has(session) ? await answer : {};
+    yield event({ id, result: text(result ? `${result.action} ${result.content?.day ?? ''}` : 'nobody listens') });
+  }
+
   open({ id, params }) {
     const session = `session-${++this.opened}`;
+    this.introduced.push(params);
     this.sessions.set(session, params);
     return { ...json({ id, result: { protocolVersion: '2025-11-25', capabilities: { tools: {} }, serverInfo: { name: 'old', version: '1' } } }), headers: { 'mcp-session-id': session } };
   }
@@ -97,7 +125,7 @@ export class Legacy {
     return stream(event({ id: this.cut, result: text('the rest') }));
   }
 
-  answer({ id, method, params }) {
+  answer({ id, method, params }, session) {
     if (method === 'tools/list') {
       const at = Number(params?.cursor ?? 0);
       return stream(event({ id, result: { tools: [TOOLS[at]], ...(at + 1 < TOOLS.length ? { nextCursor: String(at + 1) } : {}) } }));
@@ -106,6 +134,7 @@ export class Legacy {
     if (params.name === 'fail') return stream(event({ id, result: { isError: true, ...text('out of tea') } }));
     if (params.name === 'slow') return steps(slowly(id, params, this.on));
     if (params.name === 'books') return steps(this.book(id));
+    if (params.name === 'rings') return steps(this.ring(id, session));
     if (params.name === 'cut') {
       this.cut = id;
       return stream('retry: 20\n', event(null, 'half'));
