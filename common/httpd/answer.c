@@ -3,7 +3,6 @@
 #include "base/mem.h"
 #include "httpd/httpd_internal.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 enum { ANSWER_HEAD_MAX = 64 << 10, PROBLEM_MAX = 1024, SIZE_LINE_MAX = 20 }; /* bytes */
@@ -22,15 +21,24 @@ struct httpd_buffer *buffer_raw(size_t size)
     return buffer;
 }
 
+/* The size of a chunk with the end of its line, at the end of `line`; returns where it begins. */
+static const char *put_size(size_t size, char line[static SIZE_LINE_MAX])
+{
+    char *at = line + SIZE_LINE_MAX;
+    *--at    = '\n';
+    *--at    = '\r';
+    for (; size > 0; size >>= 4) *--at = "0123456789abcdef"[size & 0xf];
+    return at;
+}
+
 struct httpd_buffer *httpd_buffer_new(str text)
 {
     ASSERT(text.len > 0); /* an empty chunk would end the stream */
     char line[SIZE_LINE_MAX];
-    int len = snprintf(line, sizeof line, "%zx\r\n", text.len);
-    ASSERT(len > 0 && (size_t)len < sizeof line);
-    size_t start                = (size_t)len;
+    const char *size            = put_size(text.len, line);
+    size_t start                = (size_t)(line + SIZE_LINE_MAX - size);
     struct httpd_buffer *buffer = buffer_raw(start + text.len + 2);
-    memcpy(buffer->data, line, start);
+    memcpy(buffer->data, size, start);
     memcpy(buffer->data + start, text.ptr, text.len);
     memcpy(buffer->data + start + text.len, "\r\n", 2);
     buffer->text_start = start;

@@ -113,7 +113,8 @@ static void conn_settle(struct conn *conn)
     unsigned events = LOOP_HANGUP;
     if (conn->in.len < PIPELINE_MAX) events |= LOOP_READ;
     if (conn->pending > 0) events |= LOOP_WRITE;
-    loop_watch_set(conn->watch, events);
+    if (conn->watched != events) loop_watch_set(conn->watch, events);
+    conn->watched = events;
 }
 
 /* --- running ---------------------------------------------------------------------------------- */
@@ -142,7 +143,8 @@ static void conn_run(struct conn *conn, str fresh)
 
 void conn_resume(struct conn *conn)
 {
-    if (!conn->is_doomed) conn_run(conn, (str){});
+    bool has_steps = conn->state != CONN_STREAM && conn->state != CONN_WORK;
+    if (!conn->is_doomed && has_steps) conn_run(conn, (str){});
     conn_settle(conn);
 }
 

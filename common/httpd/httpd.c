@@ -114,16 +114,18 @@ void httpd_stream_start(struct httpd *httpd, struct httpd_handle handle,
     post(httpd, &message);
 }
 
-void httpd_stream_send(struct httpd *httpd, struct httpd_handle handle, struct httpd_buffer *buffer,
+void httpd_stream_give(struct httpd *httpd, struct httpd_handle handle, struct httpd_buffer *buffer,
                        enum httpd_send how)
 {
     const struct message message = {
-        .kind   = MESSAGE_SEND,
-        .handle = handle,
-        .answer = {.buffer = httpd_buffer_ref(buffer)},
-        .how    = how,
-    };
+        .kind = MESSAGE_SEND, .handle = handle, .answer = {.buffer = buffer}, .how = how};
     post(httpd, &message);
+}
+
+void httpd_stream_send(struct httpd *httpd, struct httpd_handle handle, struct httpd_buffer *buffer,
+                       enum httpd_send how)
+{
+    httpd_stream_give(httpd, handle, httpd_buffer_ref(buffer), how);
 }
 
 void httpd_stream_end(struct httpd *httpd, struct httpd_handle handle)

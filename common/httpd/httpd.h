@@ -171,6 +171,10 @@ void httpd_stream_start(struct httpd *httpd, struct httpd_handle handle,
 void httpd_stream_send(struct httpd *httpd, struct httpd_handle handle, struct httpd_buffer *buffer,
                        enum httpd_send how);
 
+/** The same for a buffer that nobody else needs: takes the reference. */
+void httpd_stream_give(struct httpd *httpd, struct httpd_handle handle, struct httpd_buffer *buffer,
+                       enum httpd_send how);
+
 /** Ends the stream; the connection may serve another request. */
 void httpd_stream_end(struct httpd *httpd, struct httpd_handle handle);
 

@@ -17,8 +17,10 @@ enum { IOV_COUNT = 16, SPANS_MAX = 4, TAIL_MAX = 192 /* bytes */ };
 /* Returns the bytes the kernel took; 0 if it takes nothing now or never again. */
 static size_t send_some(struct conn *conn, struct iovec *iov, size_t count)
 {
+    const int flags       = MSG_NOSIGNAL | MSG_DONTWAIT;
     struct msghdr message = {.msg_iov = iov, .msg_iovlen = count};
-    ssize_t sent          = sendmsg(conn->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    ssize_t sent = count == 1 ? send(conn->fd, iov->iov_base, iov->iov_len, flags) /* cheaper */
+                              : sendmsg(conn->fd, &message, flags);
     if (sent < 0) {
         if (errno != EAGAIN && errno != EINTR) conn_doom(conn, HTTPD_CLIENT_GONE);
         return 0;

@@ -39,24 +39,37 @@ struct out_piece {
 
 struct worker;
 
-/** A connection. Belongs to its worker's thread. */
+/** A connection. Belongs to its worker's thread. What a piece of a stream needs stands first: of
+ * thousands of streams each piece finds its connection in no cache. */
 struct conn {
     struct worker *worker;
-    struct loop_watch *watch;
+    uint64_t generation; /* of the request in work; 0: none that a handler knows */
     int fd;
     uint32_t slot;
     enum conn_state state;
-    int64_t deadline_ms; /* of the state; INT64_MAX: none */
-    char peer[HTTPD_PEER_SIZE];
+    unsigned watched; /* events that `watch` was asked for last */
+    bool is_doomed;   /* to be freed by conn_settle() */
+    bool is_chunked;
+    bool is_slow; /* above the mark, or something was dropped, and not yet below the other mark */
+    bool is_slow_told; /* by flow() */
+
+    /* output */
+    struct out_piece *first;
+    struct out_piece *last;
+    size_t pending; /* bytes */
+    uint64_t bytes_out;
+    int64_t wrote_ms; /* last progress */
 
     /* input */
     struct buf in; /* what has arrived and has not been used */
     str view;      /* while advancing: the same, or what has just been read */
     size_t scanned;
-    size_t lingered; /* bytes dropped */
+    size_t lingered;     /* bytes dropped */
+    int64_t deadline_ms; /* of the state; INT64_MAX: none */
+    struct loop_watch *watch;
+    char peer[HTTPD_PEER_SIZE];
 
-    /* the request in work; generation 0: none that a handler knows */
-    uint64_t generation;
+    /* the request in work */
     struct httpd_request *request; /* owned until handle() takes it */
     struct httpd_route route;
     struct chunks chunks;
@@ -73,20 +86,8 @@ struct conn {
     /* the answer */
     int http_status;
     enum httpd_why why; /* how it ends, if not by being sent */
-    uint64_t bytes_out;
-    bool is_chunked;
     bool has_comments;
-    bool is_slow; /* above the mark, or something was dropped, and not yet below the other mark */
-    bool is_slow_told; /* by flow() */
     size_t dropped;
-    int64_t wrote_ms; /* last progress */
-
-    /* output */
-    struct out_piece *first;
-    struct out_piece *last;
-    size_t pending; /* bytes */
-
-    bool is_doomed; /* to be freed by conn_settle() */
 };
 
 enum message_kind {
@@ -100,12 +101,17 @@ enum message_kind {
 
 /** What other threads want of a connection. */
 struct message {
-    struct message *next;
     enum message_kind kind;
     struct httpd_handle handle;
     struct answer answer; /* owns a reference of its buffer, which MESSAGE_SEND uses too */
     bool has_comments;
     enum httpd_send how;
+};
+
+/** Messages in the order they came. */
+struct mailbox {
+    struct message *items; /* owned */
+    size_t count, capacity;
 };
 
 /** The part of the server that belongs to one loop and its thread. */
@@ -131,9 +137,8 @@ struct worker {
     char scratch[READ_MAX];
 
     pthread_mutex_t mutex; /* guards all below */
-    struct message *messages;
-    struct message *last_message;
-    size_t message_bytes;
+    struct mailbox mailbox;
+    size_t message_bytes; /* with what they carry */
 };
 
 /** Numbers that all workers change. */
@@ -169,6 +174,14 @@ void conn_apply(struct conn *conn, struct message *message);
 
 /** Runs the connection as far as it comes with what it has, then conn_settle(). */
 void conn_resume(struct conn *conn);
+
+/** A message for it follows soon: its memory is fetched meanwhile. NULL is fine. */
+static inline void conn_look_ahead(const struct conn *conn)
+{
+    __builtin_prefetch(conn);
+    __builtin_prefetch((const char *)conn + offsetof(struct conn, first));
+    __builtin_prefetch((const char *)conn + offsetof(struct conn, in));
+}
 
 /** Looks at the deadlines. Frees the connection if it is over. */
 void conn_sweep(struct conn *conn, int64_t now_ms);

@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SLOTS_MIN = 64 };
+enum { SLOTS_MIN = 64, MESSAGES_MIN = 32, AHEAD = 4 /* messages */ };
 
 static void lock(struct worker *worker)
 {
@@ -207,6 +207,15 @@ static size_t message_size(const struct message *message)
     return sizeof *message + (message->answer.buffer ? message->answer.buffer->size : 0);
 }
 
+static void put_message(struct mailbox *mailbox, const struct message *message)
+{
+    if (mailbox->count == mailbox->capacity) {
+        mailbox->capacity = mailbox->capacity ? mailbox->capacity * 2 : MESSAGES_MIN;
+        mailbox->items    = mem_resize(mailbox->items, mailbox->capacity, sizeof *mailbox->items);
+    }
+    mailbox->items[mailbox->count++] = *message;
+}
+
 void worker_post(struct worker *worker, const struct message *message)
 {
     struct conn *current = loop_is_own_thread(worker->loop) ? worker->current : NULL;
@@ -215,61 +224,63 @@ void worker_post(struct worker *worker, const struct message *message)
         conn_apply(current, &copy); /* from inside its handler, which conn_run() called */
         return;
     }
-    struct message *queued = mem_new(1, sizeof *queued);
-    *queued                = copy;
-
     lock(worker);
-    if (worker->message_bytes + message_size(queued) > QUEUE_BYTES_MAX) {
-        bool may_drop = queued->kind == MESSAGE_SEND && queued->how == HTTPD_MAY_DROP;
-        queued->kind  = may_drop ? MESSAGE_DROPPED : MESSAGE_CLOSE;
-        httpd_buffer_unrefp(&queued->answer.buffer);
+    if (worker->message_bytes + message_size(&copy) > QUEUE_BYTES_MAX) {
+        bool may_drop = copy.kind == MESSAGE_SEND && copy.how == HTTPD_MAY_DROP;
+        copy.kind     = may_drop ? MESSAGE_DROPPED : MESSAGE_CLOSE;
+        httpd_buffer_unrefp(&copy.answer.buffer);
     }
-    worker->message_bytes += message_size(queued);
-    if (worker->last_message) {
-        worker->last_message->next = queued;
-    } else {
-        worker->messages = queued;
-    }
-    worker->last_message = queued;
+    bool is_first = worker->mailbox.count == 0; /* else somebody has told the loop of them */
+    worker->message_bytes += message_size(&copy);
+    put_message(&worker->mailbox, &copy);
     unlock(worker);
-    loop_notify(worker->loop, &worker->notice);
+    if (is_first) loop_notify(worker->loop, &worker->notice);
 }
 
-static struct message *take_messages(struct worker *worker)
+static struct mailbox take_messages(struct worker *worker)
 {
     lock(worker);
-    struct message *messages = TAKE(worker->messages);
-    worker->last_message     = NULL;
-    worker->message_bytes    = 0;
+    struct mailbox taken  = worker->mailbox;
+    worker->mailbox       = (struct mailbox){};
+    worker->message_bytes = 0;
     unlock(worker);
-    return messages;
+    return taken;
 }
 
-static void drop_messages(struct message *messages)
+static void drop_messages(struct mailbox *mailbox)
 {
-    while (messages) {
-        struct message *message = messages;
-        messages                = message->next;
-        httpd_buffer_unref(message->answer.buffer);
-        free(message);
+    for (size_t i = 0; i < mailbox->count; i++) httpd_buffer_unref(mailbox->items[i].answer.buffer);
+    free(mailbox->items);
+}
+
+/* What is going to be looked at soon: of thousands of connections few lie in a cache. */
+static void look_ahead(const struct worker *worker, const struct mailbox *mailbox, size_t at)
+{
+    if (at + 2 * AHEAD < mailbox->count) {
+        uint32_t slot = mailbox->items[at + 2 * AHEAD].handle.slot;
+        if (slot < worker->slot_count) __builtin_prefetch(&worker->slots[slot]);
+    }
+    if (at + AHEAD < mailbox->count) {
+        uint32_t slot = mailbox->items[at + AHEAD].handle.slot;
+        if (slot < worker->slot_count) conn_look_ahead(worker->slots[slot]);
     }
 }
 
 static void noticed(void *context)
 {
-    struct worker *worker    = context;
-    struct message *messages = take_messages(worker);
-    while (messages) {
-        struct message *message = messages;
-        struct conn *conn       = find(worker, message->handle);
-        messages                = message->next;
+    struct worker *worker   = context;
+    struct mailbox messages = take_messages(worker);
+    for (size_t i = 0; i < messages.count; i++) {
+        struct message *message = &messages.items[i];
+        look_ahead(worker, &messages, i);
+        struct conn *conn = find(worker, message->handle);
         if (conn) {
             conn_apply(conn, message);
             conn_resume(conn);
         }
-        httpd_buffer_unref(message->answer.buffer);
-        free(message);
+        httpd_buffer_unrefp(&message->answer.buffer);
     }
+    drop_messages(&messages);
     if (atomic_load(&worker->httpd->is_draining) && !worker->is_draining) drain(worker);
     if (atomic_load(&worker->httpd->is_stopped) && !worker->is_stopped) {
         worker->is_stopped = true;
@@ -355,7 +366,8 @@ void worker_done(struct worker *worker)
     if (!worker->httpd) return;
     stop(worker);
     loop_notice_clear(worker->loop, &worker->notice);
-    drop_messages(take_messages(worker));
+    struct mailbox left = take_messages(worker);
+    drop_messages(&left);
     free(worker->slots);
     free(worker->free_slots);
 }

@@ -47,6 +47,11 @@ static void take_head(struct llm_incoming *incoming, const Pb__LlmItem *item)
     }
 }
 
+static bool is_mid_event(const Pb__LlmItem *item)
+{
+    return item->data.len > 0 && item->data.data[item->data.len - 1] != '\n';
+}
+
 void llm_incoming_take(struct llm_incoming *incoming, const Pb__LlmItem *item)
 {
     if (item->seq <= incoming->seq) return; /* sent again */
@@ -55,7 +60,7 @@ void llm_incoming_take(struct llm_incoming *incoming, const Pb__LlmItem *item)
     case PB__LLM_ITEM_KIND__LLM_ITEM_KIND_HEAD: take_head(incoming, item); break;
     case PB__LLM_ITEM_KIND__LLM_ITEM_KIND_DATA:
         (void)buf_put(&incoming->body, item->data.data, item->data.len);
-        incoming->is_mid_event = item->data.len > 0 && item->data.data[item->data.len - 1] != '\n';
+        incoming->is_mid_event = is_mid_event(item);
         break;
     case PB__LLM_ITEM_KIND__LLM_ITEM_KIND_END: incoming->is_complete = true; break;
     default: break; /* of a newer release */
@@ -139,8 +144,26 @@ static void send_piece(struct llm_incoming *incoming, str piece)
         how             = HTTPD_PACED;
         atomic_store(&call->is_slow, true); /* until the server tells otherwise */
     }
-    CLEANUP(httpd_buffer_unrefp) struct httpd_buffer *buffer = httpd_buffer_new(piece);
-    httpd_stream_send(call->api->httpd, call->handle, buffer, how);
+    httpd_stream_give(call->api->httpd, incoming->handle, httpd_buffer_new(piece), how);
+}
+
+bool llm_incoming_pass(struct llm_incoming *incoming, const Pb__LlmItem *item)
+{
+    bool may_pass = item->kind == PB__LLM_ITEM_KIND__LLM_ITEM_KIND_DATA &&
+                    item->seq > incoming->seq && item->data.len > 0 &&
+                    item->data.len <= LLM_PACE_SIZE && incoming->is_started &&
+                    incoming->body.len == 0 && !atomic_load(&incoming->call->is_slow);
+    if (!may_pass) return false;
+    incoming->seq          = item->seq;
+    incoming->is_mid_event = is_mid_event(item);
+    send_piece(incoming, (str){.ptr = (const char *)item->data.data, .len = item->data.len});
+    return true;
+}
+
+void llm_incoming_look_ahead(const struct llm_incoming *incoming)
+{
+    __builtin_prefetch(&incoming->tap);
+    if (incoming->call) __builtin_prefetch(&incoming->call->is_slow);
 }
 
 static bool send_stream(struct llm_incoming *incoming)

@@ -14,6 +14,7 @@ enum {
     PULL_RETRY_MS = 200,
     ORPHAN_MS     = 30'000, /* items whose Open never answered; looked for every */
     SWEEP_MS      = 1'000,
+    AHEAD         = 6, /* items */
 };
 
 struct replica {
@@ -243,13 +244,20 @@ static void give_to_tap(struct llm_incoming *incoming)
 static void take_item(struct replica *replica, const Pb__LlmItem *item)
 {
     struct llm_incoming *incoming = incoming_of(replica, item->call);
-    if (!incoming) return;
+    if (!incoming || llm_incoming_pass(incoming, item)) return;
     llm_incoming_take(incoming, item);
     if (incoming->tap) {
         give_to_tap(incoming);
     } else if (incoming->call) {
         send_on(incoming);
     }
+}
+
+/* Of thousands of streams few lie in a cache. */
+static void look_ahead(const struct replica *replica, const Pb__LlmItem *item)
+{
+    const struct llm_incoming *incoming = map_get(replica->calls, key_of(&item->call));
+    if (incoming) llm_incoming_look_ahead(incoming);
 }
 
 /* Of those that are held: word that their clients take bytes again may have been lost. */
@@ -304,7 +312,10 @@ static void on_pulled(void *context)
     if (answer->code == STATUS_OK) {
         const Pb__LlmPulled *items = answer->message;
         replica->last_reply        = items->reply;
-        for (size_t i = 0; i < items->n_items; i++) take_item(replica, items->items[i]);
+        for (size_t i = 0; i < items->n_items; i++) {
+            if (i + AHEAD < items->n_items) look_ahead(replica, items->items[i + AHEAD]);
+            take_item(replica, items->items[i]);
+        }
         send_held(replica);
         forget_orphans(replica);
         if (map_count(replica->calls) > 0) pull_send(replica);
@@ -375,6 +386,7 @@ void llm_pull_add(struct llm_pull *pull, struct api_call *api_call, uint16_t rep
         return;
     }
     incoming->call   = api_call_ref(api_call);
+    incoming->handle = api_call->handle;
     api_call->waiter = &incoming->head;
     if (api_call_is_gone(api_call)) {
         on_forget(&incoming->head);
