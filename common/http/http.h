@@ -230,6 +230,10 @@ status http_call_start(struct http_client *client, const struct http_request *re
                        const struct http_handlers *handlers, struct http_call **ret_call,
                        struct error *reterr);
 
+/** Where to add what on_data is going to look at, which is fetched in time where thousands of
+ * answers arrive. For on_headers and on_data, not to be kept. NULL: it would be of no use. */
+struct loop_ahead *http_call_ahead(struct http_call *call);
+
 /** Goes on after HTTP_PAUSE, from the loop. Does nothing if it is not paused. Not from this call's
  * own callbacks. */
 void http_call_resume(struct http_call *call);

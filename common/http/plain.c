@@ -88,6 +88,11 @@ bool plain_dialled(struct http_call *call, struct plain_conn *conn)
     return begin(call, conn);
 }
 
+struct loop_ahead *http_call_ahead(struct http_call *call)
+{
+    return call->plain && call->plain->conn ? &call->plain->conn->ahead : NULL;
+}
+
 bool plain_resume(struct http_call *call)
 {
     return plain_conn_resume(call->plain->conn);

@@ -15,9 +15,10 @@
 #include <unistd.h>
 
 enum {
-    KEPT_MORE    = 4096, /* bytes read at once behind some that are kept */
-    KEEPALIVE_S  = 60,   /* of silence, until the kernel asks whether the peer is there */
-    EVENTS_TO_US = LOOP_READ | LOOP_HANGUP,
+    CALL_HOT_SIZE = 192,  /* bytes at the front of a call */
+    KEPT_MORE     = 4096, /* bytes read at once behind some that are kept */
+    KEEPALIVE_S   = 60,   /* of silence, until the kernel asks whether the peer is there */
+    EVENTS_TO_US  = LOOP_READ | LOOP_HANGUP | LOOP_EDGE,
 };
 
 /* --- Opening and closing ---------------------------------------------------------------------- */
@@ -62,6 +63,7 @@ struct plain_conn *plain_conn_open(struct plain *plain, const union net_address 
     conn->dial              = dial;
     conn->fd                = fd;
     if (loop_watch_add(plain->loop, fd, LOOP_WRITE, ready, conn, &conn->watch, NULL) == STATUS_OK) {
+        loop_watch_ahead(conn->watch, &conn->ahead);
         return conn;
     }
     plain_conn_close(conn);
@@ -160,6 +162,9 @@ void plain_conn_begin(struct plain_conn *conn)
     conn->body_sent               = 0;
     conn->is_sent                 = false;
     conn->has_begun               = false;
+    conn->ahead                   = (struct loop_ahead){};
+    loop_ahead_add(&conn->ahead, conn, offsetof(struct plain_conn, ahead));
+    loop_ahead_add(&conn->ahead, call, CALL_HOT_SIZE);
     call_goes_out(call);
 
     buf_clear(output);
@@ -337,7 +342,7 @@ static bool goes_on(struct plain_conn *conn, enum taken taken)
 }
 
 /* Bytes that came, with those kept before; empty: none. */
-static ssize_t receive(struct plain_conn *conn, str *ret_input)
+static ssize_t receive(struct plain_conn *conn, str *ret_input, bool is_hung_up)
 {
     char *room  = conn->plain->input;
     size_t size = PLAIN_INPUT_SIZE;
@@ -347,6 +352,9 @@ static ssize_t receive(struct plain_conn *conn, str *ret_input)
         ASSERT(room); /* half a head: take_later() has seen to it */
     }
     ssize_t got = recv(conn->fd, room, size, 0);
+    /* The kernel has no more when it gives less than it may, but for the end. */
+    bool may_be_more = got == (ssize_t)size || (got < 0 && errno == EINTR) || is_hung_up;
+    if (may_be_more) loop_watch_again(conn->watch);
     if (got <= 0) return got;
     *ret_input = (str){.ptr = room, .len = (size_t)got};
     if (conn->kept.len > 0) {
@@ -360,7 +368,7 @@ static void read_some(struct plain_conn *conn, bool is_hung_up)
 {
     struct http_call *call = conn->call;
     str input              = {};
-    ssize_t got            = receive(conn, &input);
+    ssize_t got            = receive(conn, &input, is_hung_up);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (is_hung_up || got <= 0) conn->is_spent = true;
     if (got > 0) {
@@ -381,6 +389,7 @@ bool plain_conn_resume(struct plain_conn *conn)
     if (loop_watch_add(loop, conn->fd, events, ready, conn, &conn->watch, NULL) != STATUS_OK) {
         return plain_fail(conn->call, HTTP_CUT, "it cannot be watched");
     }
+    loop_watch_ahead(conn->watch, &conn->ahead);
     return goes_on(conn, take_all(conn, buf_str(&conn->kept)));
 }
 

@@ -72,6 +72,7 @@ struct plain_conn {
     bool has_begun;              /* the body has */
     bool is_spent;               /* it may not carry another request */
     int64_t idle_ms;             /* since when */
+    struct loop_ahead ahead;     /* what a piece of its call's answer needs */
     struct plain_conn *older, *younger;           /* of the same origin */
     struct plain_conn *older_idle, *younger_idle; /* of all */
 };

@@ -19,16 +19,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-struct loop_watch {
-    struct loop *loop;
-    int fd;
-    unsigned events;
-    loop_watch_fn *ready;
-    void *context;
-    bool is_removed;
-    struct loop_watch *next; /* of those to be freed after the batch */
-};
-
 struct post {
     loop_post_fn *run;
     void *context;
@@ -264,7 +254,7 @@ static void run_messages(struct loop *loop)
 static uint32_t to_epoll(unsigned events)
 {
     return (events & LOOP_READ ? EPOLLIN : 0u) | (events & LOOP_WRITE ? EPOLLOUT : 0u) |
-           (events & LOOP_HANGUP ? EPOLLRDHUP : 0u);
+           (events & LOOP_HANGUP ? EPOLLRDHUP : 0u) | (events & LOOP_EDGE ? EPOLLET : 0u);
 }
 
 static unsigned from_epoll(uint32_t events)
@@ -296,15 +286,20 @@ status loop_watch_add(struct loop *loop, int fd, unsigned events, loop_watch_fn 
     return STATUS_OK;
 }
 
-void loop_watch_set(struct loop_watch *watch, unsigned events)
+void loop_watch_again(struct loop_watch *watch)
 {
     assert_owned(watch->loop);
     ASSERT(!watch->is_removed);
-    if (watch->events == events) return;
-    struct epoll_event event = {.events = to_epoll(events), .data.ptr = watch};
+    struct epoll_event event = {.events = to_epoll(watch->events), .data.ptr = watch};
     int failed               = epoll_ctl(watch->loop->epoll_fd, EPOLL_CTL_MOD, watch->fd, &event);
     ASSERT(failed == 0);
+}
+
+void loop_watch_set(struct loop_watch *watch, unsigned events)
+{
+    if (watch->events == events) return;
     watch->events = events;
+    loop_watch_again(watch);
 }
 
 /* Returns what epoll_ctl() did. */
@@ -315,6 +310,7 @@ static int unwatch(struct loop_watch *watch)
     int failed = epoll_ctl(watch->loop->epoll_fd, EPOLL_CTL_DEL, watch->fd, NULL);
 
     watch->is_removed    = true;
+    watch->ahead         = NULL; /* its owner goes */
     watch->next          = watch->loop->removed;
     watch->loop->removed = watch;
     return failed;
@@ -392,6 +388,7 @@ static void turn(struct loop *loop, int64_t wait_ms)
     bool is_woken    = false;
     for (int i = 0; i < count; i++) {
         struct loop_watch *watch = events[i].data.ptr;
+        loop_look_ahead(events + i, count - i);
         if (!watch) {
             is_woken = true;
         } else if (!watch->is_removed) {

@@ -1,10 +1,10 @@
 /**
  * loop: one thread that waits for many descriptors, timers and messages from other threads.
  *
- * epoll, level-triggered; an eventfd wakes it. A turn is: wait, serve exactly the descriptors that
- * were ready, then timers that are due, then notices and posts, then the ends of a turn. Callbacks
- * never overlap and may not block: what waits for a disk, the network or a lock held for long
- * belongs to another thread.
+ * epoll, level-triggered unless a watch asks for edges; an eventfd wakes it. A turn is: wait, serve
+ * exactly the descriptors that were ready, then timers that are due, then notices and posts, then
+ * the ends of a turn. Callbacks never overlap and may not block: what waits for a disk, the network
+ * or a lock held for long belongs to another thread.
  *
  * What it does not do: watch files, spawn threads for callbacks, repeat timers by itself.
  *
@@ -83,9 +83,11 @@ enum loop_event {
     LOOP_WRITE  = 1 << 1, /* there is room to write */
     LOOP_HANGUP = 1 << 2, /* the peer has closed its side (EPOLLRDHUP) */
     LOOP_FAILED = 1 << 3, /* error, or both sides closed; reported whether asked for or not */
+    LOOP_EDGE   = 1 << 4, /* asked for only: each event once, when it happens (EPOLLET) */
 };
 
-/** `events` are of enum loop_event. What stays ready is reported again on the next turn. */
+/** `events` are of enum loop_event. What stays ready is reported again on the next turn, which asks
+ * the kernel about each descriptor twice; not with LOOP_EDGE: loop_watch_again(). */
 typedef void loop_watch_fn(unsigned events, void *context);
 
 struct loop_watch;
@@ -99,6 +101,10 @@ status loop_watch_add(struct loop *loop, int fd, unsigned events, loop_watch_fn 
 /** Changes what is asked for. Costs a system call only if something changes. */
 void loop_watch_set(struct loop_watch *watch, unsigned events);
 
+/** With LOOP_EDGE: what is ready now is reported once more. For who has not read until the kernel
+ * had nothing left (less than was asked for), or was told of a hangup. A system call. */
+void loop_watch_again(struct loop_watch *watch);
+
 /** `ready` is never called again, not even for events of this turn; so the caller may close `fd`
  * and free the context right after this. Before close(fd), always. NULL is fine. */
 void loop_watch_remove(struct loop_watch *watch);
@@ -106,6 +112,28 @@ void loop_watch_remove(struct loop_watch *watch);
 /** The same for a library's descriptor that may be closed already (libcurl 7.88 closes sockets that
  * never connected before it says so). NULL is fine. */
 void loop_watch_forget(struct loop_watch *watch);
+
+/* --- memory that callbacks look at ------------------------------------------------------------ */
+
+enum { LOOP_AHEAD_MAX = 12 };
+
+/** Pieces of memory that a `ready` is going to look at. Of thousands of descriptors nothing lies in
+ * a cache; where many are ready in a turn, it is fetched while those before are served. It lies in
+ * its owner's memory; zeroed, it has none. What it names is never read, so it may be gone already.
+ */
+struct loop_ahead {
+    unsigned count;
+    struct {
+        const void *from;
+        size_t size;
+    } pieces[LOOP_AHEAD_MAX];
+};
+
+/** More than LOOP_AHEAD_MAX are not kept. */
+void loop_ahead_add(struct loop_ahead *ahead, const void *memory, size_t size);
+
+/** `ahead` stays until loop_watch_remove(). NULL: none any more. */
+void loop_watch_ahead(struct loop_watch *watch, const struct loop_ahead *ahead);
 
 /* --- timers ----------------------------------------------------------------------------------- */
 

@@ -271,6 +271,15 @@ void recording_data(struct recording *recording, str data)
     }
 }
 
+void recording_ahead(const struct recording *recording, struct loop_ahead *ahead)
+{
+    const struct follower *first = recording->followers;
+    loop_ahead_add(ahead, recording, offsetof(struct recording, owner));
+    if (!first) return;
+    loop_ahead_add(ahead, first, offsetof(struct follower, number));
+    if (first->outbox) outbox_ahead(first->outbox, ahead);
+}
+
 bool recording_is_full(const struct recording *recording)
 {
     const struct follower *first = recording->followers;

@@ -68,6 +68,9 @@ const char *recording_stream(const struct recording *recording);
 void recording_head(struct recording *recording, uint32_t http_status, Pb__LlmHeader **headers,
                     size_t header_count);
 
+/** Adds what recording_data() looks at. */
+void recording_ahead(const struct recording *recording, struct loop_ahead *ahead);
+
 /** Whole frames, if it is durable. */
 void recording_data(struct recording *recording, str data);
 

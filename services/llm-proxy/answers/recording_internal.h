@@ -17,11 +17,10 @@ struct recordings {
     size_t size;             /* bytes of what is recorded and not over */
 };
 
+/* What each piece of a stream needs stands first. */
 struct recording {
     struct recordings *all;
-    struct recording_owner owner; /* zeroed: has let go */
-    struct answers_claim claim;
-    uint64_t number;
+    struct follower *followers;
     bool is_durable;
     bool is_recorded;   /* durable, or with a claim */
     bool is_lost;       /* is not kept any more: it is too long, or the store has not taken it */
@@ -29,10 +28,13 @@ struct recording {
     bool is_announcing; /* the store does not know of it yet: nothing goes out */
     bool is_dead;       /* freed by the last word of the store */
     unsigned awaited;   /* words of the store */
+    Pb__LlmOperation operation;
+    struct recording_owner owner; /* zeroed: has let go */
+    struct answers_claim claim;
+    uint64_t number;
     char stream[ANSWERS_STREAM_SIZE];
     Pb__StreamPiece *head; /* of what is recorded, once it is there; without frames; owned */
-    Pb__LlmOperation operation;
-    char *namespace; /* owned */
+    char *namespace;       /* owned */
 
     /* Positions count bytes from the beginning of the answer. */
     struct buf said;   /* from `dropped` on */
@@ -44,7 +46,6 @@ struct recording {
 
     Pb__Usage *usage; /* at the end; owned */
     const char *outcome;
-    struct follower *followers;
     struct loop_timer grace;
     struct recording *previous, *next;
 };

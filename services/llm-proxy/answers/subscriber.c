@@ -1,7 +1,6 @@
 #include "llm-proxy/answers/subscriber.h"
 
 #include "base/assert.h"
-#include "base/buf.h"
 #include "base/mem.h"
 #include "llm-proxy/answers/llm_item.h"
 
@@ -12,17 +11,6 @@ enum {
     ITEM_OVERHEAD       = 64, /* bytes, roughly */
     GATHER_MS_MAX       = 5,
     GATHER_CALLS        = 100, /* for each of so many pieces wait a millisecond */
-};
-
-struct item {
-    struct outbox *outbox;
-    uint64_t seq;
-    Pb__LlmItem *message; /* owned; of head and end */
-    struct buf data;      /* else */
-    size_t size;          /* bytes, roughly */
-    uint64_t reply;       /* that carried it; 0: none yet */
-    bool was_sent;        /* once, perhaps in vain */
-    struct item *next;    /* in the outbox, or among those sent */
 };
 
 struct outbox {
@@ -62,22 +50,6 @@ struct subscriber *subscriber_new(ProtobufCBinaryData id, struct loop *loop,
     return subscriber;
 }
 
-static void item_free(struct item *item)
-{
-    free(item->message);
-    buf_done(&item->data);
-    free(item);
-}
-
-static void items_free(struct item *first)
-{
-    while (first) {
-        struct item *next = first->next;
-        item_free(first);
-        first = next;
-    }
-}
-
 static void unpark(struct subscriber *subscriber)
 {
     loop_timer_clear(subscriber->loop, &subscriber->timer);
@@ -94,6 +66,7 @@ void subscriber_free(struct subscriber *subscriber)
         unpark(subscriber);
     }
     items_free(subscriber->sent);
+    items_free(subscriber->spare.first);
     while (map_next(subscriber->outboxes, &cursor, &key, &value)) {
         struct outbox *outbox = value;
         items_free(outbox->first);
@@ -198,8 +171,10 @@ static void free_if_over(struct outbox *outbox)
     unready(outbox);
     (void)map_remove(subscriber->outboxes, key_of(&outbox->call));
     free(outbox);
-    /* There is nothing to wait for any more. */
-    if (subscriber->parked && map_count(subscriber->outboxes) == 0) answer_soon(subscriber);
+    if (map_count(subscriber->outboxes) > 0) return;
+    items_free(subscriber->spare.first);
+    subscriber->spare = (struct item_spare){};
+    if (subscriber->parked) answer_soon(subscriber); /* there is nothing to wait for any more */
 }
 
 /* --- replies -----------------------------------------------------------------------------------
@@ -210,6 +185,7 @@ static void keep_sent(struct subscriber *subscriber, struct item *item)
     item->reply    = subscriber->last_reply;
     item->was_sent = true;
     item->next     = NULL;
+    subscriber->unsent--;
     if (subscriber->sent_last) {
         subscriber->sent_last->next = item;
     } else {
@@ -227,6 +203,15 @@ static void fill_item(const struct item *item, Pb__LlmItem *message)
     message->data = (ProtobufCBinaryData){.data = (uint8_t *)item->data.ptr, .len = item->data.len};
 }
 
+/* What the next one points to is fetched meanwhile: of thousands nothing lies in a cache. */
+static void look_ahead(const struct outbox *next)
+{
+    if (next->next) __builtin_prefetch(next->next);
+    if (!next->first) return;
+    __builtin_prefetch(next->first);
+    __builtin_prefetch(&next->first->reply);
+}
+
 /* One item of each in turn. */
 static void reply(struct subscriber *subscriber, struct rpc_call *call)
 {
@@ -234,16 +219,16 @@ static void reply(struct subscriber *subscriber, struct rpc_call *call)
     Pb__LlmPulled *pulled   = call->response;
     bool is_bounded         = pull->bytes_max > 0 && pull->bytes_max < SUBSCRIBER_REPLY_SIZE;
     size_t size_max         = is_bounded ? pull->bytes_max : SUBSCRIBER_REPLY_SIZE;
-    size_t room             = 0; /* at least for what can leave: sent items are counted, too */
-    for (const struct outbox *at = subscriber->ready; at; at = at->next) room += at->count;
-    if (room > ITEMS_PER_REPLY_MAX) room = ITEMS_PER_REPLY_MAX;
-    Pb__LlmItem **list  = mem_new(room + 1, sizeof *list);
-    Pb__LlmItem *pieces = mem_new(room + 1, sizeof *pieces);
-    size_t size         = 0;
+    bool is_much            = subscriber->unsent > ITEMS_PER_REPLY_MAX;
+    size_t room             = is_much ? ITEMS_PER_REPLY_MAX : subscriber->unsent;
+    Pb__LlmItem **list      = mem_alloc((room + 1) * sizeof(Pb__LlmItem *));
+    Pb__LlmItem *pieces     = mem_alloc((room + 1) * sizeof *pieces);
+    size_t size             = 0;
     subscriber->last_reply++;
     while (subscriber->ready && pulled->n_items < room) {
         struct outbox *outbox = subscriber->ready;
         struct item *item     = outbox->first;
+        if (outbox->next) look_ahead(outbox->next);
         if (pulled->n_items > 0 && size + item->size > size_max) break;
         (void)take_ready(subscriber);
         outbox->first = item->next;
@@ -293,7 +278,8 @@ static void drop_item(struct item *item)
     struct outbox *outbox = item->outbox;
     outbox->size -= item->size;
     outbox->count--;
-    item_free(item);
+    if (item->reply == 0) outbox->subscriber->unsent--;
+    item_put_back(&outbox->subscriber->spare, item);
     relieve(outbox);
     free_if_over(outbox);
 }
@@ -305,7 +291,8 @@ static void put_back(struct item *item)
         drop_item(item);
         return;
     }
-    item->reply   = 0;
+    item->reply = 0;
+    outbox->subscriber->unsent++;
     item->next    = outbox->first;
     outbox->first = item;
     if (!outbox->last) outbox->last = item;
@@ -322,6 +309,10 @@ static void acknowledge(struct subscriber *subscriber, uint64_t acknowledged)
     while (subscriber->sent) {
         struct item *item = subscriber->sent;
         subscriber->sent  = item->next;
+        if (item->next) {
+            __builtin_prefetch(item->next->next);
+            __builtin_prefetch(item->next->outbox);
+        }
         if (item->reply <= acknowledged) {
             drop_item(item);
         } else {
@@ -400,10 +391,10 @@ struct outbox *outbox_new(struct subscriber *subscriber, uint64_t call,
 
 static struct item *append(struct outbox *outbox)
 {
-    struct item *item = mem_new(1, sizeof *item);
+    struct item *item = item_take(&outbox->subscriber->spare, SUBSCRIBER_REPLY_SIZE);
     item->outbox      = outbox;
     item->seq         = ++outbox->seq;
-    item->data        = buf_init(SUBSCRIBER_REPLY_SIZE);
+    outbox->subscriber->unsent++;
     if (outbox->last) {
         outbox->last->next = item;
     } else {
@@ -459,6 +450,11 @@ void outbox_data(struct outbox *outbox, str data)
         data = str_slice(data, piece.len, data.len);
         grow(item, piece.len + (may_join ? 0 : ITEM_OVERHEAD));
     }
+}
+
+void outbox_ahead(const struct outbox *outbox, struct loop_ahead *ahead)
+{
+    loop_ahead_add(ahead, outbox, sizeof *outbox);
 }
 
 void outbox_end(struct outbox *outbox, const Pb__Usage *usage, const char *outcome)

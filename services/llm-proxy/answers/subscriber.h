@@ -21,6 +21,7 @@
 #define LLM_PROXY_SUBSCRIBER_H
 
 #include "base/map.h"
+#include "llm-proxy/answers/item.h"
 #include "llm.pb-c.h"
 #include "loop/loop.h"
 #include "rpc/rpc.h"
@@ -39,7 +40,6 @@ enum {
 struct client_call;
 struct follower;
 struct outbox;
-struct item;
 
 /** How a Pull is answered: rpc_reply(), but for tests. */
 typedef void subscriber_reply(struct rpc_call *call, status code, const struct error *error);
@@ -54,6 +54,8 @@ struct subscriber {
     struct outbox *ready, *ready_last; /* that have items to send, in turn */
     struct outbox *stopped;            /* whose clients read slowly */
     struct item *sent, *sent_last;     /* in the order of their replies */
+    struct item_spare spare;
+    size_t unsent; /* items of all outboxes that no reply has carried */
     uint64_t last_reply;
     struct rpc_call *parked; /* a Pull that waits; NULL: none */
     bool is_draining;
@@ -99,6 +101,9 @@ struct outbox *outbox_new(struct subscriber *subscriber, uint64_t call,
 void outbox_head(struct outbox *outbox, uint32_t http_status, Pb__LlmHeader **headers,
                  size_t header_count);
 void outbox_data(struct outbox *outbox, str data);
+
+/** Adds what outbox_data() looks at. */
+void outbox_ahead(const struct outbox *outbox, struct loop_ahead *ahead);
 
 /** The last item; what waits is still sent. `outcome`: complete, cut. */
 void outbox_end(struct outbox *outbox, const Pb__Usage *usage, const char *outcome);

@@ -135,6 +135,9 @@ void llm_call_forget(struct llm_call *call);
 /** To be said right after the start. */
 void llm_call_stream(struct llm_call *call, const struct llm_stream *stream);
 
+/** http_call_ahead(), for its stream's `event`. */
+struct loop_ahead *llm_call_ahead(struct llm_call *call);
+
 /** Its upstream is not read any more, until it is resumed, but for a few KiB on their way. Pausing
  * may be done inside `event`, resuming not. */
 void llm_call_pause(struct llm_call *call);

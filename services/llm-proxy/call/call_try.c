@@ -32,6 +32,11 @@ static void refuse_losses(struct llm_call *call)
     fail_try(call, LLM_ERROR_CONVERSION, buf_str(&text).ptr);
 }
 
+struct loop_ahead *llm_call_ahead(struct llm_call *call)
+{
+    return call->exchange ? exchange_ahead(call->exchange) : NULL;
+}
+
 static void commit(struct llm_call *call)
 {
     const struct route_target *target = call_target(call);
@@ -40,6 +45,10 @@ static void commit(struct llm_call *call)
     pulse_began(call->pipeline->options.pulse, target->provider->name, after_ms);
     measures_first_token(call->pipeline->options.measures, target->provider->name, target->model,
                          after_ms);
+    struct loop_ahead *ahead = llm_call_ahead(call);
+    if (!ahead) return;
+    loop_ahead_add(ahead, call, offsetof(struct llm_call, answer.id));
+    loop_ahead_add(ahead, &call->answer.usage, sizeof call->answer.usage);
 }
 
 /* What the try says; a client that streams hears it at once. */

@@ -188,11 +188,20 @@ static bool is_event_stream(const struct http_answer *answer)
     return type.len >= wanted.len && strncasecmp(type.ptr, wanted.ptr, wanted.len) == 0;
 }
 
+struct loop_ahead *exchange_ahead(struct exchange *exchange)
+{
+    return exchange->http ? http_call_ahead(exchange->http) : NULL;
+}
+
 static enum http_flow on_headers(const struct http_answer *answer, void *context)
 {
     struct exchange *exchange = context;
     if (!is_event_stream(answer)) return HTTP_GO_ON;
-    exchange->decoder = decoder_new(exchange->options.kind->stream, on_event, exchange);
+    exchange->decoder        = decoder_new(exchange->options.kind->stream, on_event, exchange);
+    struct loop_ahead *ahead = exchange_ahead(exchange);
+    if (!ahead) return HTTP_GO_ON;
+    loop_ahead_add(ahead, exchange, offsetof(struct exchange, whole));
+    decoder_ahead(exchange->decoder, ahead);
     return HTTP_GO_ON;
 }
 

@@ -53,6 +53,9 @@ status exchange_start(const struct exchange_options *options, const struct http_
 /** No more events; if it is not over, its connection closes. Not from the sink. */
 void exchange_free(struct exchange *exchange);
 
+/** http_call_ahead(), for the sink. */
+struct loop_ahead *exchange_ahead(struct exchange *exchange);
+
 /** Nothing is read any more until exchange_resume(), of a stream; what has been read is not lost.
  * Both do nothing if it is so already. Resuming: not from the sink. */
 void exchange_pause(struct exchange *exchange);

@@ -6,6 +6,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+enum { WRITER_SIZE = 128 /* bytes at its front, roughly */ };
+
 /* --- its events --------------------------------------------------------------------------------
  */
 
@@ -41,6 +43,17 @@ static void let_go_of_request(struct client_call *client)
     arena_free(TAKE(client->asked));
 }
 
+/* What each event needs. */
+static void look_ahead(const struct client_call *client)
+{
+    struct loop_ahead *ahead = client->call ? llm_call_ahead(client->call) : NULL;
+    if (!ahead) return;
+    loop_ahead_add(ahead, client, offsetof(struct client_call, try));
+    loop_ahead_add(ahead, &client->purse, sizeof client->purse);
+    loop_ahead_add(ahead, client->writer, WRITER_SIZE);
+    recording_ahead(client->recording, ahead);
+}
+
 void client_stream_commit(struct client_call *client)
 {
     struct llm_reply_head head;
@@ -49,6 +62,7 @@ void client_stream_commit(struct client_call *client)
     llm_reply_fill_stream_head(&head, &client->try, client->dialect->stream_type);
     recording_head(client->recording, 200, head.list, head.count);
     buf_done(&head.cost);
+    look_ahead(client);
 }
 
 static void flush(struct client_call *client)

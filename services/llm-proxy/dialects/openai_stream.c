@@ -29,12 +29,14 @@ struct openai_stream {
     bool is_stopped;   /* by its budget */
     bool is_handed_on; /* chunks of the upstream */
     bool has_usage;    /* the client has got it */
+    bool wants_usage;  /* of the request, which lies elsewhere */
 };
 
 void *openai_stream_new(const struct dialect_about *about)
 {
     struct openai_stream *stream = mem_new(1, sizeof *stream);
     stream->about                = *about;
+    stream->wants_usage          = about->request->wants_usage;
     stream->id                   = buf_init(NAME_BYTES_MAX);
     stream->model                = buf_init(NAME_BYTES_MAX);
     stream->created_us           = about->created_us;
@@ -64,7 +66,7 @@ static bool put_raw(const struct openai_stream *stream, str raw, struct buf *out
     const char *from          = NULL; /* of what is left out */
     const char *to            = NULL;
     if (raw.len == 0) return false;
-    if (!stream->about.request->wants_usage) {
+    if (!stream->wants_usage) {
         from = memmem(raw.ptr, raw.len, usage, sizeof usage - 1);
     }
     if (from) {
@@ -73,6 +75,7 @@ static bool put_raw(const struct openai_stream *stream, str raw, struct buf *out
         if (!is_none || memmem(to, (size_t)(end - to), usage, sizeof usage - 1)) return false;
         from--;
     }
+    (void)buf_reserve(out, raw.len + sizeof "data: \n\n"); /* at once, for all that follows */
     (void)buf_put_text(out, "data: ");
     (void)buf_put(out, raw.ptr, (size_t)((from ? from : end) - raw.ptr));
     if (to) (void)buf_put(out, to, (size_t)(end - to));
@@ -87,7 +90,7 @@ static void put_anew(const struct openai_stream *stream, json chunk, struct buf 
     json_begin_object(&w);
     for (size_t i = 0; i < json_count(chunk); i++) {
         bool is_usage = str_is(json_key_at(chunk, i), "usage");
-        if (is_usage && !stream->about.request->wants_usage) continue;
+        if (is_usage && !stream->wants_usage) continue;
         json_member_str(&w, json_key_at(chunk, i));
         json_write_value(&w, json_value_at(chunk, i));
     }
@@ -107,7 +110,7 @@ static void hand_on_alike(const struct openai_stream *stream, str raw, struct bu
 static void hand_on(struct openai_stream *stream, json chunk, str raw, struct buf *out)
 {
     json usage           = json_get_text(chunk, "usage");
-    bool wants_usage     = stream->about.request->wants_usage;
+    bool wants_usage     = stream->wants_usage;
     bool has_usage       = json_is(usage, JSON_OBJECT);
     bool has_choices     = json_count(json_get_text(chunk, "choices")) > 0;
     stream->is_handed_on = true;
@@ -177,7 +180,7 @@ static void end_delta(struct openai_stream *stream, const struct llm_event *even
     }
     json_end_object(w);
     json_end_array(w);
-    if (stream->about.request->wants_usage) {
+    if (stream->wants_usage) {
         json_member(w, "usage");
         json_write_null(w);
     }
@@ -277,7 +280,7 @@ void openai_stream_stop(void *context)
 void openai_stream_end(void *context, const struct llm_usage *usage, struct buf *out)
 {
     struct openai_stream *stream = context;
-    if (stream->about.request->wants_usage && !stream->has_usage) {
+    if (stream->wants_usage && !stream->has_usage) {
         struct json_writer w = json_writer_init(out);
         begin_chunk(stream, &w);
         json_end_array(&w);

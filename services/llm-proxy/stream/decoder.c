@@ -180,9 +180,15 @@ static status on_event(const struct sse_event *event, void *context)
     return STATUS_OK;
 }
 
+void decoder_ahead(const struct decoder *decoder, struct loop_ahead *ahead)
+{
+    loop_ahead_add(ahead, decoder, sizeof *decoder);
+}
+
 void decoder_feed(struct decoder *decoder, str piece)
 {
     if (decoder->is_over) return;
+    likeness_look_ahead(&decoder->likeness);
     if (sse_feed(&decoder->sse, piece, NULL) == STATUS_OK) return;
     decoder_fail_malformed(decoder, "an event of the upstream's stream is too long");
 }

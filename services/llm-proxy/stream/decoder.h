@@ -18,6 +18,7 @@
 #define LLM_PROXY_DECODER_H
 
 #include "llm-proxy/stream/event.h"
+#include "loop/loop.h"
 
 #include <stddef.h>
 
@@ -60,6 +61,9 @@ struct decoder_kind {
 struct decoder *decoder_new(const struct decoder_kind *kind, llm_sink *sink, void *context);
 void decoder_free(struct decoder *decoder);
 void decoder_freep(struct decoder **decoder);
+
+/** Adds what decoder_feed() looks at. */
+void decoder_ahead(const struct decoder *decoder, struct loop_ahead *ahead);
 
 /** The next piece of the body; of any length. */
 void decoder_feed(struct decoder *decoder, str piece);

@@ -31,6 +31,14 @@ void likeness_done(struct likeness *likeness);
  */
 bool likeness_learn(struct likeness *likeness, str data, const char *const *keys, str text);
 
+/** What likeness_find() needs is fetched meanwhile. */
+static inline void likeness_look_ahead(const struct likeness *likeness)
+{
+    for (size_t at = 0; at < likeness->around.len; at += 64) {
+        __builtin_prefetch(likeness->around.ptr + at);
+    }
+}
+
 /** Says whether `data` is like what was learnt. Then it is JSON, and `ret_text` (a view of it, not
  * empty) is its text. */
 bool likeness_find(const struct likeness *likeness, str data, str *ret_text);

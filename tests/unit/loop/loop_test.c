@@ -242,6 +242,42 @@ static void test_events(void **state)
     loop_freep(&f.loop);
 }
 
+static void test_edges(void **state)
+{
+    (void)state;
+    struct fixture f;
+    start(&f, 0);
+    int fds[2];
+    pair(fds);
+    struct end end = {.fd = fds[0]};
+    assert_int_equal(loop_watch_add(f.loop, fds[0], LOOP_READ | LOOP_HANGUP | LOOP_EDGE, end_ready,
+                                    &end, &end.watch, NULL),
+                     STATUS_OK);
+    assert_int_equal(write(fds[1], "x", 1), 1);
+    loop_turn(f.loop, 0);
+    loop_turn(f.loop, 0);
+    assert_int_equal(end.count, 1); /* nobody has read it, and it is not told again */
+    assert_int_equal(end.events, LOOP_READ);
+    assert_int_equal(write(fds[1], "x", 1), 1);
+    loop_turn(f.loop, 0);
+    loop_turn(f.loop, 0);
+    assert_int_equal(end.count, 2); /* more has come */
+    loop_watch_again(end.watch);
+    loop_turn(f.loop, 0);
+    loop_turn(f.loop, 0);
+    assert_int_equal(end.count, 3); /* asked for */
+    assert_int_equal(end.events, LOOP_READ);
+    (void)close(fds[1]);
+    loop_turn(f.loop, 0);
+    loop_turn(f.loop, 0);
+    assert_int_equal(end.count, 4);
+    assert_int_equal(end.events, LOOP_READ | LOOP_HANGUP | LOOP_FAILED);
+
+    loop_watch_remove(end.watch);
+    (void)close(fds[0]);
+    loop_freep(&f.loop);
+}
+
 /* Both are ready in one batch; whoever comes first removes the other, which must not be called. */
 static void test_removed_in_the_same_batch(void **state)
 {
@@ -264,6 +300,63 @@ static void test_removed_in_the_same_batch(void **state)
     loop_watch_remove(ends[left].watch);
     (void)close(ends[left].fd);
     for (size_t i = 0; i < 2; i++) (void)close(fds[i][1]);
+    loop_freep(&f.loop);
+}
+
+/* What is looked at ahead of time goes with its watch, also in the middle of a batch. */
+struct looked_at {
+    struct end end;
+    int peer;
+    struct loop_ahead *ahead; /* owned */
+    struct looked_at *next;   /* goes when this one is served; NULL: none */
+};
+
+static void let_go(struct looked_at *gone)
+{
+    loop_watch_remove(gone->end.watch);
+    gone->end.watch = NULL;
+    free(gone->ahead);
+    gone->ahead = NULL;
+}
+
+static void looked_at_ready(unsigned events, void *context)
+{
+    struct looked_at *at = context;
+    end_ready(events, &at->end);
+    if (at->next && at->next->end.watch) let_go(at->next);
+}
+
+static void test_look_ahead(void **state)
+{
+    (void)state;
+    enum { COUNT = 16 };
+    struct fixture f;
+    start(&f, 0);
+    struct looked_at all[COUNT] = {};
+    for (size_t i = 0; i < COUNT; i++) {
+        int fds[2];
+        pair(fds);
+        all[i].end.fd = fds[0];
+        all[i].peer   = fds[1];
+        all[i].next   = i % 2 ? NULL : &all[i + 1];
+        all[i].ahead  = mem_new(1, sizeof *all[i].ahead);
+        assert_int_equal(loop_watch_add(f.loop, fds[0], LOOP_READ, looked_at_ready, &all[i],
+                                        &all[i].end.watch, NULL),
+                         STATUS_OK);
+        for (int n = 0; n <= LOOP_AHEAD_MAX; n++) loop_ahead_add(all[i].ahead, &all[i], 100);
+        assert_int_equal(all[i].ahead->count, LOOP_AHEAD_MAX);
+        loop_watch_ahead(all[i].end.watch, all[i].ahead);
+        assert_int_equal(write(fds[1], "x", 1), 1);
+    }
+    loop_turn(f.loop, 0);
+    for (size_t i = 0; i < COUNT; i++) {
+        bool is_left = i % 2 == 0;
+        assert_int_equal(all[i].end.watch != NULL, is_left);
+        assert_int_equal(all[i].end.count, is_left ? 1 : 0);
+        if (is_left) let_go(&all[i]);
+        (void)close(all[i].end.fd);
+        (void)close(all[i].peer);
+    }
     loop_freep(&f.loop);
 }
 
@@ -456,7 +549,9 @@ int main(void)
         cmocka_unit_test(test_free_with_timers_set),
         cmocka_unit_test(test_clock_never_goes_back),
         cmocka_unit_test(test_events),
+        cmocka_unit_test(test_edges),
         cmocka_unit_test(test_removed_in_the_same_batch),
+        cmocka_unit_test(test_look_ahead),
         cmocka_unit_test(test_watch_fails),
         cmocka_unit_test(test_posts),
         cmocka_unit_test(test_notices),
