@@ -126,6 +126,8 @@ static void test_findings(void **)
         {"{header: Idempotency-Key}", "{skip_when: '=true', output: {}}", "M06", 14, "`before`"},
         {"http: {base_url", "http: {proxy: 'http://p.test', base_url", "M02", 9, "pattern"},
         {"http: {base_url", "http: {proxy: way, base_url", "M04", 9, "`way`"},
+        {"note: {type: string}", "note: {format: blob, max_size: '100'}", "M02", 16, "pattern"},
+        {"note: {type: string}", "note: {format: blob, mime: text/*}", "M02", 16, "array"},
         {"http: {base_url", "http: {tls: {ca: authority}, base_url", "M04", 9,
          "there is no secret `authority`"},
         {"http: {base_url", "http: {tls: {cert: token}, base_url", "M02", 9, "key"},
