@@ -391,9 +391,92 @@ static void test_too_many_go_at_once(void **)
     assert_int_equal(row_count(stage, KIND_DONE), MANY + 2 - GONE);
 }
 
+/* --- subscriptions -----------------------------------------------------------------------------
+ */
+
+static const char secret[] = "0123456789-this-is-a-secret";
+
+/* The answer is only there while it is given. */
+static void on_subscribed(struct stage_call *call)
+{
+    const Pb__Subscription *response = call->command.response;
+    assert_int_equal(response->secret.len, strlen(secret));
+    assert_memory_equal(response->secret.data, secret, strlen(secret));
+    memcpy(((struct id *)call->context)->text, response->id, ID_LEN);
+}
+
+/* Under the id of a request; with types of so many bytes in all. Its answer is told. */
+static struct id subscribe(struct stage *stage, unsigned number, size_t size)
+{
+    enum { TYPES = 60 };
+    CLEANUP(stage_call_freep) struct stage_call *call = stage_call_new(COMMAND_SUBSCRIBE, 0);
+    Pb__Subscription *request                         = stage_call_alloc(call, sizeof *request);
+    Pb__Subscription *response                        = stage_call_alloc(call, sizeof *response);
+    char *type                                        = stage_call_alloc(call, size / TYPES + 1);
+    char id[KEY_DIGITS + 1];
+    struct id told = {};
+    memset(type, 't', size / TYPES);
+    type[size / TYPES] = '\0';
+    (void)snprintf(id, sizeof id, "%032x", number);
+    *request            = (Pb__Subscription)PB__SUBSCRIPTION__INIT;
+    *response           = (Pb__Subscription)PB__SUBSCRIPTION__INIT;
+    request->namespace_ = "default";
+    request->url        = "https://a.test/";
+    request->secret     = (ProtobufCBinaryData){strlen(secret), (uint8_t *)(uintptr_t)secret};
+    request->types      = stage_call_alloc(call, TYPES * sizeof *request->types);
+    request->n_types    = TYPES;
+    for (size_t i = 0; i < TYPES; i++) request->types[i] = type;
+    call->command.request    = request;
+    call->command.response   = response;
+    call->command.namespace  = str_from("default");
+    call->command.request_id = str_from(id);
+    call->done               = on_subscribed;
+    call->context            = &told;
+    assert_int_equal(stage_ask(stage, 0, call, NULL), STATUS_OK);
+    assert_true(id_is_valid(str_from(told.text)));
+    return told;
+}
+
+/* A repetition is answered with the secret, which lies with the subscription and nowhere else. */
+static void test_a_secret_is_kept_once(void **)
+{
+    CLEANUP(stage_closep) struct stage *stage    = open_stage();
+    CLEANUP(txn_abortp) struct txn *txn          = NULL;
+    CLEANUP(cursor_closep) struct cursor *cursor = NULL;
+    struct id first                              = subscribe(stage, 1, 600);
+    crash(stage);
+    assert_true(is_same(subscribe(stage, 1, 600), first));
+    const struct scan all = {};
+    bytes key             = {};
+    bytes row             = {};
+    unsigned count        = 0;
+    assert_int_equal(txn_begin_read(stage_store(stage, 0), &txn, NULL), STATUS_OK);
+    assert_int_equal(cursor_open(txn, TABLE_REQUESTS, &all, &cursor, NULL), STATUS_OK);
+    while (cursor_next(cursor, &key, &row, NULL) == STATUS_OK) {
+        assert_null(memmem(row.ptr, row.len, secret, strlen(secret)));
+        count += memmem(row.ptr, row.len, first.text, ID_LEN) != NULL;
+    }
+    assert_int_equal(count, 1);
+}
+
+/* What was answered takes so much room and no more: the oldest goes before its time. */
+static void test_large_answers_go(void **)
+{
+    enum { SIZE = 60'000, MANY = 300, ROOM = (16 << 20) / SIZE };
+    CLEANUP(stage_closep) struct stage *stage = open_stage();
+    struct id first                           = subscribe(stage, 1, SIZE);
+    struct id last                            = first;
+    for (unsigned i = 2; i <= MANY; i++) last = subscribe(stage, i, SIZE);
+    assert_in_range(row_count(stage, KIND_DONE), ROOM - 2, ROOM + 1);
+    assert_true(is_same(subscribe(stage, MANY, SIZE), last));
+    assert_false(is_same(subscribe(stage, 1, SIZE), first));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_secret_is_kept_once),
+        cmocka_unit_test(test_large_answers_go),
         cmocka_unit_test(test_a_day_and_no_longer),
         cmocka_unit_test(test_an_id_sets_something_once),
         cmocka_unit_test(test_a_clock_that_is_set_back),

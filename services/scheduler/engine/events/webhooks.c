@@ -399,6 +399,16 @@ status engine_subscribe(struct engine *engine, struct command *command, struct e
     return STATUS_OK;
 }
 
+status engine_subscription_recall(struct engine *engine, Pb__Subscription *view,
+                                  struct arena *arena, struct error *reterr)
+{
+    Pb__Subscription *row = NULL;
+    TRY(row_get(engine, view->id, &row, reterr));
+    if (!row) return STATUS_OK;
+    view->secret = bytes_in(arena, (str){(const char *)row->secret.data, row->secret.len});
+    return STATUS_OK;
+}
+
 status engine_unsubscribe(struct engine *engine, struct command *command, struct error *reterr)
 {
     const Pb__DeleteSubscription *request = command->request;

@@ -18,6 +18,11 @@ status engine_unsubscribe(struct engine *engine, struct command *command, struct
 status engine_subscription_off(struct engine *engine, const Pb__SubscriptionOff *message,
                                struct error *reterr);
 
+/** What the answer to a repeated COMMAND_SUBSCRIBE lacks, from its row: the secret. Without the row
+ * nothing. */
+status engine_subscription_recall(struct engine *engine, Pb__Subscription *view,
+                                  struct arena *arena, struct error *reterr);
+
 /** After the commit of a change: all engines see it. */
 void engine_subscriptions_refresh(struct engine *engine);
 

@@ -3,6 +3,8 @@
 #include "approval.pb-c.h"
 #include "run.pb-c.h"
 #include "scheduler/engine/engine_internal.h"
+#include "scheduler/engine/events/webhooks.h"
+#include "subscription.pb-c.h"
 
 enum {
     KEY_DIGITS       = 32,
@@ -70,8 +72,8 @@ static enum request_kind kind_of(const struct command *command)
 /* --- answering ---------------------------------------------------------------------------------
  */
 
-static status answer_as_before(const Pb__RequestRecord *record, struct command *command,
-                               struct error *reterr)
+static status answer_as_before(struct engine *engine, const Pb__RequestRecord *record,
+                               struct command *command, struct error *reterr)
 {
     ProtobufCMessage *response   = command->response;
     ProtobufCMessage *remembered = NULL;
@@ -84,7 +86,8 @@ static status answer_as_before(const Pb__RequestRecord *record, struct command *
     bytes packed = {record->answer.data, record->answer.len};
     TRY(record_read(packed, response->descriptor, command->arena, &remembered, reterr));
     memcpy(response, remembered, response->descriptor->sizeof_message);
-    return STATUS_OK;
+    if (command->kind != COMMAND_SUBSCRIBE) return STATUS_OK;
+    return engine_subscription_recall(engine, command->response, command->arena, reterr);
 }
 
 status engine_answer_recall(struct engine *engine, struct command *command, bool *ret_answered,
@@ -98,7 +101,7 @@ status engine_answer_recall(struct engine *engine, struct command *command, bool
     engine->is_done_before = true;
     command->is_replayed   = engine_is_keyed(command);
     if (str_is(payload_of(command), record->payload)) {
-        return answer_as_before(record, command, reterr);
+        return answer_as_before(engine, record, command, reterr);
     }
     return command_refuse(command, STATUS_INVALID_ARGUMENT, "idempotency_key_reused",
                           "this Idempotency-Key came with another request before");
@@ -146,7 +149,13 @@ status engine_answer_keep(struct engine *engine, const struct command *command,
     if (!is_worth_keeping(engine, command)) return STATUS_OK;
     bool is_refused                  = command->code != STATUS_OK;
     const ProtobufCMessage *response = is_refused ? NULL : command->response;
-    size_t size                      = response ? protobuf_c_message_get_packed_size(response) : 0;
+    Pb__Subscription bare            = PB__SUBSCRIPTION__INIT;
+    if (response && command->kind == COMMAND_SUBSCRIBE) { /* its row has the secret */
+        bare        = *(const Pb__Subscription *)command->response;
+        bare.secret = (ProtobufCBinaryData){};
+        response    = &bare.base;
+    }
+    size_t size = response ? protobuf_c_message_get_packed_size(response) : 0;
     if (size > ANSWER_SIZE_MAX) return STATUS_OK;
     uint8_t *packed = arena_alloc(engine->arena, size + 1);
     if (!packed) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");

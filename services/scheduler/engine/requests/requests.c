@@ -29,7 +29,7 @@ static const struct kind_limits {
     uint64_t size_max_bytes;
     uint64_t spare; /* where there are too many, so far below that it sweeps */
 } limits[] = {
-    [REQUEST_DONE]     = {10 * MINUTE_US, 10 * MINUTE_US, 500'000, UINT64_MAX, 1'000},
+    [REQUEST_DONE]     = {10 * MINUTE_US, 10 * MINUTE_US, 500'000, UINT64_C(16) << 20, 1'000},
     [REQUEST_ANSWERED] = {24 * HOUR_US, 12 * HOUR_US, 200'000, UINT64_C(256) << 20, 0},
 };
 
@@ -158,7 +158,10 @@ static status row_add(struct engine *engine, enum request_kind kind, str id,
     uint32_t bucket = bucket_of(kind, record->time_us);
     row_key(&key, kind, bucket, id);
     TRY(record_put(engine->txn, TABLE_REQUESTS, key_bytes(&key), &record->base, reterr));
-    if (kind != REQUEST_ANSWERED) return STATUS_OK;
+    if (kind != REQUEST_ANSWERED) {
+        engine->requests.done_bytes += record->answer.len;
+        return STATUS_OK;
+    }
     engine->requests.answers++;
     engine->requests.answer_bytes += record->answer.len + ROW_SIZE_MIN;
     engine->requests.is_changed = true;
@@ -389,10 +392,10 @@ struct sweep {
 
 static bool is_much(const struct engine *engine, const struct sweep *sweep)
 {
-    const struct kind_limits *limit = &limits[sweep->kind];
-    bool is_large =
-        sweep->kind == REQUEST_ANSWERED && engine->requests.answer_bytes > limit->size_max_bytes;
-    return sweep->count > sweep->count_max || is_large;
+    const struct request_memory *memory = &engine->requests;
+    bool is_keyed                       = sweep->kind == REQUEST_ANSWERED;
+    uint64_t size_bytes                 = is_keyed ? memory->answer_bytes : memory->done_bytes;
+    return sweep->count > sweep->count_max || size_bytes > limits[sweep->kind].size_max_bytes;
 }
 
 /* The next row goes, if its time has come; `*ret_over`: it has not. */
@@ -426,7 +429,11 @@ static status sweep_row(struct engine *engine, struct sweep *sweep, bool *ret_ov
     if (!is_read) return fail(reterr, STATUS_DATA_LOSS, "requests: a key");
     TRY(cursor_delete(sweep->cursor, reterr));
     sweep->count--;
-    if (sweep->kind != REQUEST_ANSWERED) return STATUS_OK;
+    if (sweep->kind != REQUEST_ANSWERED) {
+        uint64_t *kept = &engine->requests.done_bytes;
+        *kept -= row.answer_size < *kept ? row.answer_size : *kept;
+        return STATUS_OK;
+    }
     return forget_answer(engine, bucket, (str){id.data, id.len}, &row, reterr);
 }
 

@@ -8,9 +8,10 @@
  * Idempotency-Key what it was answered (answers.h), for 24 hours. Old ones are deleted a few at a
  * time.
  *
- * Limits in a partition: 500,000 rows of the first kind; 200,000 and 256 MiB of answers of the
- * second. Beyond that rows of the oldest bucket go before their time. Rows of the first kind go a
- * thousand at a time: if each turn deleted what it adds, it would write a second path of the tree.
+ * Limits in a partition: 500,000 rows of the first kind, and 16 MiB of what they were answered
+ * since the start (what is older goes by its age); 200,000 and 256 MiB of answers of the second.
+ * Beyond that rows of the oldest bucket go before their time. Rows of the first kind go a thousand
+ * at a time: if each turn deleted what it adds, it would write a second path of the tree.
  *
  *     1, bucket (u32), request id            what it made, or was answered; a bucket is 10 minutes
  *     2, bucket (u32), stands for the key    what it was answered; a bucket is 12 hours
@@ -42,6 +43,7 @@ struct request_memory {
     uint64_t answers;                      /* rows of REQUEST_ANSWERED */
     uint64_t answer_runs;                  /* rows by run */
     uint64_t answer_bytes;                 /* of REQUEST_ANSWERED, about */
+    uint64_t done_bytes;                   /* answers of REQUEST_DONE since the start, about */
     bool is_changed;                       /* the totals are to be written */
     int64_t due_us[REQUEST_ANSWERED + 1];  /* by kind: nothing is too old before that */
     uint32_t newest[REQUEST_ANSWERED + 1]; /* by kind: the bucket of the last rows at the start */
