@@ -106,6 +106,7 @@ struct chat_request {
     str model;
     struct chat_message *messages;
     uint32_t message_count;
+    uint32_t repair_count;  /* of them, at the end: what an answer of the wrong shape was told */
     uint64_t stripped_size; /* bytes of the texts it had before chat_request_strip() */
     struct chat_tool *tools;
     uint32_t tool_count;

@@ -228,9 +228,11 @@ bool chat_plain_print(const struct chat_request *request, struct buf *out)
     CLEANUP(buf_done) struct buf text = buf_init(out->len_max);
     CLEANUP(json_unrefp) json printed = json_invalid();
     if (!is_plain(request)) return false;
-    bare.user      = (str){};
-    bare.is_stream = false;
-    bare.extra     = json_invalid();
+    bare.message_count -= bare.repair_count; /* asked once more, it is the same request */
+    bare.repair_count = 0;
+    bare.user         = (str){};
+    bare.is_stream    = false;
+    bare.extra        = json_invalid();
     if (bare.protocol == PROTOCOL_OPENAI) bare.source = json_invalid();
     bool is_whole =
         chat_print_openai(&bare, (str){}, FLAVOR_COMPATIBLE, &losses, &text) && losses.count == 0;

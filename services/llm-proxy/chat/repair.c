@@ -81,6 +81,7 @@ status repair_go_on(struct chat_request *request, str answer, str problems, stru
     }
     fits = fits && put_message(request->arena, ROLE_USER, problems, &messages[count++]);
     if (!fits) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
+    request->repair_count += count - request->message_count;
     request->messages      = messages;
     request->message_count = count;
     if (json_is(request->source, JSON_OBJECT)) go_on_in_source(request, answer, problems);
