@@ -5,9 +5,11 @@
  *     engine_bench [--dir DIR] [--seconds N] --row "10 jobs"     one workflow of it, at 64
  *     engine_bench [--dir DIR] --sleeping N       N runs that wait an hour, and what they cost
  *
- * Four workflows: one step in the engine, ten steps, 1,000 `set` and `switch`, ten jobs in a row,
- * which a thread of this program leases and completes at once. Each at 1 and 64 runs at a time:
- * "caller" starts a run and, when it has ended, the next one.
+ * Six workflows: one step in the engine, ten steps, 1,000 `set` and `switch`, ten jobs in a row,
+ * which a thread of this program leases and completes at once; an error that is raised and caught,
+ * and a call with `onOpen: fail` whose breaker is open, and what it raises is caught: the
+ * difference is what failing takes. Each at 1 and 64 runs at a time: "caller" starts a run and,
+ * when it has ended, the next one.
  *
  * The disk's own time for a synced write of 4 KiB is printed beside: without it the rates mean
  * nothing.
@@ -16,6 +18,7 @@
 #include "base/clock.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "breaker.pb-c.h"
 #include "job.pb-c.h"
 #include "scheduler/engine/engine.h"
 #include "scheduler/tables/record.h"
@@ -64,6 +67,8 @@ struct bench {
 
     /* The engine thread's until it is over. */
     struct map *running; /* run id -> struct caller, of runs that did not end in their start */
+    struct id ended[CALLERS_MAX]; /* in the turn at hand, whose starts are not answered yet */
+    size_t ended_count;
     uint32_t *samples_us;
     size_t sample_count;
     _Atomic unsigned long started;
@@ -125,12 +130,22 @@ static void on_ended(struct caller *caller)
     start_run(caller);
 }
 
+/* A run may end in the turn that starts it, behind its start: the answer does not say so. */
+static bool ended_at_once(const struct bench *bench, const char *run)
+{
+    for (size_t i = 0; i < bench->ended_count; i++) {
+        if (strcmp(bench->ended[i].text, run) == 0) return true;
+    }
+    return false;
+}
+
 static void on_started(struct command *command)
 {
     struct caller *caller = command->context;
     must(command->code, &command->error);
     const Pb__RunView *run = caller->response.run;
-    if (run->status == PB__RUN_STATUS__RUN_STATUS_COMPLETED) {
+    if (run->status == PB__RUN_STATUS__RUN_STATUS_COMPLETED ||
+        ended_at_once(caller->bench, run->id)) {
         on_ended(caller);
     } else {
         bool is_put = map_put(caller->bench->running, str_from(run->id), caller);
@@ -141,10 +156,15 @@ static void on_started(struct command *command)
 static void on_moved(const struct run_move *moves, size_t count, void *context)
 {
     struct bench *bench = context;
+    bench->ended_count  = 0;
     for (size_t i = 0; i < count; i++) {
         if (!moves[i].has_ended) continue;
         struct caller *caller = map_remove(bench->running, str_from(moves[i].run.text));
-        if (caller) on_ended(caller);
+        if (caller) {
+            on_ended(caller);
+        } else if (bench->ended_count < CALLERS_MAX) {
+            bench->ended[bench->ended_count++] = moves[i].run;
+        }
     }
 }
 
@@ -278,10 +298,37 @@ static double cpu_seconds(void)
            (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
-static void measure(struct bench *bench, const char *name, const char *body, unsigned callers,
-                    unsigned seconds)
+/* As an operator does it: it stays open. */
+static void open_breaker(struct bench *bench, const char *target)
 {
-    read_workflow(bench, body);
+    struct worker_thread hand = {.bench = bench};
+    struct arena *arena       = arena_new(ARENA_MAX);
+    Pb__SetBreaker request    = PB__SET_BREAKER__INIT;
+    Pb__BreakerView view      = PB__BREAKER_VIEW__INIT;
+    request.name              = (char *)target;
+    request.action            = PB__BREAKER_ACTION__BREAKER_ACTION_OPEN;
+    request.by                = "bench";
+    struct command command    = {.mail     = {.size_bytes = sizeof command},
+                                 .kind     = COMMAND_SET_BREAKER,
+                                 .request  = &request,
+                                 .response = &view,
+                                 .arena    = arena};
+    (void)pthread_mutex_init(&hand.mutex, NULL);
+    (void)pthread_cond_init(&hand.answered, NULL);
+    ask(&hand, &command);
+    must(command.code, &command.error);
+    arena_free(arena);
+}
+
+struct row {
+    const char *name;
+    const char *body;
+    const char *open; /* the target whose breaker is open; NULL: none */
+};
+
+static void measure(struct bench *bench, const struct row *row, unsigned callers, unsigned seconds)
+{
+    read_workflow(bench, row->body);
     bench->callers      = callers;
     bench->sample_count = 0;
     bench->running      = map_new(CALLERS_MAX);
@@ -296,6 +343,7 @@ static void measure(struct bench *bench, const char *name, const char *body, uns
     };
     struct error error = {};
     must(engine_start(&options, &bench->engine, &error), &error);
+    if (row->open) open_breaker(bench, row->open);
     struct worker_thread workers[WORKERS] = {};
     for (unsigned i = 0; i < WORKERS; i++) worker_start(&workers[i], bench);
 
@@ -318,7 +366,7 @@ static void measure(struct bench *bench, const char *name, const char *body, uns
     qsort(bench->samples_us, bench->sample_count, sizeof *bench->samples_us, compare);
     size_t count = bench->sample_count;
     (void)printf(
-        "%-22s %7u %10.0f %10.0f %9u %9u %8.1f\n", name, callers, (double)count / took_s,
+        "%-22s %7u %10.0f %10.0f %9u %9u %8.1f\n", row->name, callers, (double)count / took_s,
         (double)atomic_load(&bench->jobs_done) / took_s, count ? bench->samples_us[count / 2] : 0,
         count ? bench->samples_us[count * 99 / 100] : 0, count ? cpu_s * 1e6 / (double)count : 0);
     (void)fflush(stdout);
@@ -404,7 +452,7 @@ static void repeat(const char *format, struct buf *out)
     for (int i = 0; i < STEPS; i++) (void)buf_printf(out, "  - t%d: %s\n", i, format);
 }
 
-static void measure_all(struct bench *bench, const char *row, unsigned seconds)
+static void measure_all(struct bench *bench, const char *only, unsigned seconds)
 {
     (void)printf("%-22s %7s %10s %10s %9s %9s %8s\n", "workflow", "callers", "runs/s", "jobs/s",
                  "p50 us", "p99 us", "CPU us");
@@ -421,17 +469,25 @@ static void measure_all(struct bench *bench, const char *row, unsigned seconds)
     }
     repeat("{set: {answer: 42, text: hello}}", &sets);
     repeat("{call: llm.chat, with: {model: m, prompt: hello}}", &jobs);
-    const struct {
-        const char *name;
-        const char *body;
-    } rows[] = {{"1 step", "  - a: {set: {answer: 42}}\n"},
-                {"10 steps", sets.ptr},
-                {"10 jobs", jobs.ptr},
-                {"1000 tasks", large.ptr}};
-    for (unsigned callers = row ? 64 : 1; callers <= 64; callers *= 64) {
+    static const char raised[] =
+        "  - a:\n      try:\n"
+        "        - b: {raise: {error: {type: communication, status: 503, detail: open}}}\n"
+        "      catch: {do: [{c: {set: {way: other}}}]}\n";
+    static const char refused[] =
+        "  - a:\n      try:\n"
+        "        - b: {call: http, with: {method: get, endpoint: 'http://127.0.0.1:9/x'},"
+        " metadata: {tutti: {onOpen: fail}}}\n"
+        "      catch: {do: [{c: {set: {way: other}}}]}\n";
+    const struct row rows[] = {{"1 step", "  - a: {set: {answer: 42}}\n", NULL},
+                               {"10 steps", sets.ptr, NULL},
+                               {"10 jobs", jobs.ptr, NULL},
+                               {"1000 tasks", large.ptr, NULL},
+                               {"error", raised, NULL},
+                               {"open breaker", refused, "tool:127.0.0.1:9"}};
+    for (unsigned callers = only ? 64 : 1; callers <= 64; callers *= 64) {
         for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-            if (row && strcmp(row, rows[i].name) != 0) continue;
-            measure(bench, rows[i].name, rows[i].body, callers, seconds);
+            if (only && strcmp(only, rows[i].name) != 0) continue;
+            measure(bench, &rows[i], callers, seconds);
         }
     }
     buf_done(&sets);
