@@ -305,7 +305,7 @@ static void open_breaker(struct bench *bench, const char *target)
     struct arena *arena       = arena_new(ARENA_MAX);
     Pb__SetBreaker request    = PB__SET_BREAKER__INIT;
     Pb__BreakerView view      = PB__BREAKER_VIEW__INIT;
-    request.name              = (char *)target;
+    request.name              = target;
     request.action            = PB__BREAKER_ACTION__BREAKER_ACTION_OPEN;
     request.by                = "bench";
     struct command command    = {.mail     = {.size_bytes = sizeof command},
