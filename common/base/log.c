@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /* The one mutable global of the project besides the crash handler: everybody logs to one place. */
@@ -18,7 +19,7 @@ static struct log_sink {
     const char *service;
     enum log_format format;
     log_scrub_fn *scrub; /* NULL: none */
-    str secrets[LOG_SECRETS_MAX];
+    struct log_secret secrets[LOG_SECRETS_MAX];
     char *copies[LOG_SECRETS_MAX]; /* owned: what they are views of */
     size_t secret_count;
     size_t next_secret; /* takes the place of the oldest */
@@ -79,14 +80,17 @@ bool log_add_secret(str secret)
     if (secret.len < LOG_SECRET_LEN_MIN) return false;
     lock();
     size_t at = 0;
-    while (at < sink.secret_count && !str_equal(sink.secrets[at], secret)) at++;
+    while (at < sink.secret_count && !str_equal(sink.secrets[at].text, secret)) at++;
     if (at == sink.secret_count) {
         size_t place = sink.next_secret;
         if (sink.secret_count < LOG_SECRETS_MAX) sink.secret_count++;
         sink.next_secret = (place + 1) % LOG_SECRETS_MAX;
         free(sink.copies[place]);
         sink.copies[place]  = mem_dup(secret.ptr, secret.len);
-        sink.secrets[place] = (str){.ptr = sink.copies[place], .len = secret.len};
+        sink.secrets[place] = (struct log_secret){
+            .text      = {.ptr = sink.copies[place], .len = secret.len},
+            .has_lines = memchr(secret.ptr, '\n', secret.len) != NULL,
+        };
     }
     unlock();
     return true;

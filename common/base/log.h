@@ -59,7 +59,8 @@ void log_set_scrub(log_scrub_fn *scrub);
 bool log_is_written(enum log_level level);
 bool log_level_parse(str text, enum log_level *ret_level);
 
-/** From now on `secret` shows as *** wherever it occurs in a value. Copies; a known one again is
+/** From now on `secret` shows as *** wherever it occurs in a value, and so does each line of one
+ * that has several (of 16 bytes at least, as of a key in PEM). Copies; a known one again is
  * fine. Of more than LOG_SECRETS_MAX the oldest are forgotten: secrets that change for ever do not
  * keep the newest ones from being hidden. False, and not protected, if it has fewer than 8 bytes.
  */

@@ -4,6 +4,11 @@
 
 #include "base/log.h"
 
+struct log_secret {
+    str text;
+    bool has_lines; /* each of them is hidden, too */
+};
+
 struct log_record {
     int64_t unix_us;
     enum log_level level;
@@ -15,8 +20,9 @@ struct log_record {
 };
 
 /** Writes one line with its newline and returns its length. `format` is not LOG_AUTO. */
-size_t log_render(const struct log_record *record, enum log_format format, const str *secrets,
-                  size_t secret_count, char line[static LOG_LINE_MAX]);
+size_t log_render(const struct log_record *record, enum log_format format,
+                  const struct log_secret *secrets, size_t secret_count,
+                  char line[static LOG_LINE_MAX]);
 
 enum { LOG_LIMIT_MESSAGES = 64, LOG_LIMIT_PER_WINDOW = 10, LOG_LIMIT_WINDOW_MS = 1000 };
 

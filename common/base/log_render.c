@@ -14,14 +14,21 @@
 
 #define END_CUT "\",\"cut\":true}\n"
 
-enum { END_SIZE = sizeof END_CUT, ESCAPE_SIZE = 8, NUMBER_SIZE = 32 };
+enum {
+    END_SIZE        = sizeof END_CUT,
+    ESCAPE_SIZE     = 8,
+    NUMBER_SIZE     = 32,
+    SECRET_LINE_MIN = 16,               /* as of json_mask.h: shorter lines are anybody's */
+    SHOWN_MAX       = 2 * LOG_LINE_MAX, /* bytes of a value that are looked through at most */
+    FOUND_MAX       = 512,              /* bytes of what may be found in part at the end of these */
+};
 
 struct line {
     char *text;
     size_t len;
     bool is_cut; /* nothing more is added but the end */
     enum log_format format;
-    const str *secrets;
+    const struct log_secret *secrets;
     size_t secret_count;
     log_scrub_fn *scrub;
 };
@@ -36,12 +43,28 @@ static void put(struct line *line, str text)
     line->len += text.len;
 }
 
+/* Bytes of a line of the secret that `rest` begins with, or 0: a key in PEM is quoted by lines. */
+static size_t line_of_secret(str secret, str rest)
+{
+    for (size_t from = 0, i = 0; i <= secret.len; i++) {
+        if (i < secret.len && secret.ptr[i] != '\n') continue;
+        str line = str_trim(str_slice(secret, from, i), "\r");
+        from     = i + 1;
+        if (line.len < SECRET_LINE_MIN || str_starts_with(line, str_from("-----"))) continue;
+        if (str_starts_with(rest, line)) return line.len;
+    }
+    return 0;
+}
+
 /* Bytes of the secret that starts at `offset`, or 0. */
 static size_t secret_at(const struct line *line, str text, size_t offset)
 {
     str rest = str_slice(text, offset, text.len);
     for (size_t i = 0; i < line->secret_count; i++) {
-        if (str_starts_with(rest, line->secrets[i])) return line->secrets[i].len;
+        const struct log_secret *secret = &line->secrets[i];
+        if (str_starts_with(rest, secret->text)) return secret->text.len;
+        size_t len = secret->has_lines ? line_of_secret(secret->text, rest) : 0;
+        if (len > 0) return len;
     }
     return 0;
 }
@@ -102,14 +125,15 @@ static bool is_plain(str text)
     return text.len > 0;
 }
 
-/* Secrets first: what else is found may be a part of one. */
-static bool scrub(const struct line *line, str text, struct buf *out)
+/* Secrets first: what else is found may be a part of one. Of a long value only the beginning is
+ * looked through; what is found there may begin at its end, which is left out then. */
+static bool scrub(const struct line *line, str text, struct buf *out, bool *ret_is_cut)
 {
-    CLEANUP(buf_done) struct buf shown = buf_init(2 * LOG_LINE_MAX);
-    CLEANUP(buf_done) struct buf probe = buf_init(4 * LOG_LINE_MAX);
-    text                               = str_slice(text, 0, LOG_LINE_MAX);
-    if (!line->scrub(text, &probe)) return false;
-    for (size_t at = 0; at < text.len && !shown.is_full;) {
+    CLEANUP(buf_done) struct buf shown = buf_init(SHOWN_MAX);
+    CLEANUP(buf_done) struct buf probe = buf_init(2 * SHOWN_MAX);
+    if (text.len <= LOG_LINE_MAX && !line->scrub(text, &probe)) return false;
+    size_t at = 0;
+    while (at < text.len && shown.len < SHOWN_MAX - NUMBER_SIZE) {
         size_t hidden = secret_at(line, text, at);
         if (hidden > 0) {
             (void)buf_put_text(&shown, "***");
@@ -118,16 +142,21 @@ static bool scrub(const struct line *line, str text, struct buf *out)
             (void)buf_put_byte(&shown, text.ptr[at++]);
         }
     }
-    return line->scrub(buf_str(&shown), out);
+    if (!line->scrub(buf_str(&shown), out)) return false;
+    *ret_is_cut = at < text.len;
+    if (*ret_is_cut) out->len -= out->len < FOUND_MAX ? out->len : FOUND_MAX;
+    return true;
 }
 
 static void put_string(struct line *line, str text)
 {
-    CLEANUP(buf_done) struct buf clean = buf_init(4 * LOG_LINE_MAX);
-    if (line->scrub && scrub(line, text, &clean)) text = buf_str(&clean);
+    CLEANUP(buf_done) struct buf clean = buf_init(2 * SHOWN_MAX);
+    bool is_cut                        = false;
+    if (line->scrub && scrub(line, text, &clean, &is_cut)) text = buf_str(&clean);
     bool has_quotes = line->format == LOG_JSON || !is_plain(text);
     if (has_quotes) put(line, str_from("\""));
     put_escaped(line, text);
+    line->is_cut = line->is_cut || is_cut;
     if (has_quotes) put(line, str_from("\""));
 }
 
@@ -201,8 +230,9 @@ static void put_field(struct line *line, const struct log_field *field)
     }
 }
 
-size_t log_render(const struct log_record *record, enum log_format format, const str *secrets,
-                  size_t secret_count, char line[static LOG_LINE_MAX])
+size_t log_render(const struct log_record *record, enum log_format format,
+                  const struct log_secret *secrets, size_t secret_count,
+                  char line[static LOG_LINE_MAX])
 {
     static const char *const levels[] = {
         [LOG_DEBUG] = "debug", [LOG_INFO] = "info", [LOG_WARN] = "warn", [LOG_ERROR] = "error"};

@@ -14,15 +14,29 @@
 
 enum { JSON_MAX = 128 << 20, ARGUMENT_MAX = 32 << 20, GAP = 2 };
 
+/* Characters that change the order in which others are shown, so that a text reads as another one:
+ * Bidi_Control of the Unicode Character Database (PropList.txt). */
+static bool is_bidi_control(uint32_t character)
+{
+    return character == 0x061c || character == 0x200e || character == 0x200f ||
+           (character >= 0x202a && character <= 0x202e) ||
+           (character >= 0x2066 && character <= 0x2069);
+}
+
 /* Bytes of the control character that begins at `at`; 0: there is none. Also of C1 (U+0080 to
  * U+009F), where terminals know a second form of the escape sequences. */
-static size_t control_at(str text, size_t at)
+static size_t control_at(str text, size_t at, uint32_t *ret_character)
 {
     unsigned char byte = (unsigned char)text.ptr[at];
+    *ret_character     = byte;
     if (byte < 0x20 || byte == 0x7f) return 1;
-    if (byte != 0xc2 || at + 1 == text.len) return 0;
-    unsigned char next = (unsigned char)text.ptr[at + 1];
-    return next >= 0x80 && next < 0xa0 ? 2 : 0;
+    str rest     = str_slice(text, at, at + UTF8_BYTES_MAX);
+    size_t valid = byte < 0x80 ? 0 : utf8_valid_prefix(rest);
+    size_t len   = 0;
+    if (valid == 0) return 0;
+    *ret_character = utf8_next(str_slice(rest, 0, valid), &len);
+    bool is_c1     = *ret_character >= 0x80 && *ret_character < 0xa0;
+    return is_c1 || is_bidi_control(*ret_character) ? len : 0;
 }
 
 void table_init(struct table *table, const char *const *titles, size_t column_count)
@@ -46,7 +60,8 @@ void table_add(struct table *table, const str *cells)
         char *cell = table->cells[table->row_count][c];
         size_t len = cells[c].len < TABLE_CELL_MAX - 1 ? cells[c].len : TABLE_CELL_MAX - 1;
         for (size_t i = 0; i < len;) {
-            size_t control = control_at((str){.ptr = cells[c].ptr, .len = len}, i);
+            uint32_t which = 0;
+            size_t control = control_at((str){.ptr = cells[c].ptr, .len = len}, i, &which);
             if (control == 0) cell[i] = cells[c].ptr[i];
             memset(cell + i, ' ', control);
             i += control > 0 ? control : 1;
@@ -107,12 +122,13 @@ static void put_document(str text)
 {
     size_t from = 0;
     for (size_t i = 0; i < text.len; i++) {
+        uint32_t which = 0;
         bool is_layout = (unsigned char)text.ptr[i] < 0x20;
-        size_t control = is_layout ? 0 : control_at(text, i);
+        size_t control = is_layout ? 0 : control_at(text, i, &which);
         if (control == 0) continue;
         (void)fwrite(text.ptr + from, 1, i - from, stdout);
-        i += control - 1; /* the last byte is the number of the character */
-        (void)printf("\\u%04x", (unsigned)(unsigned char)text.ptr[i]);
+        i += control - 1;
+        (void)printf("\\u%04" PRIx32, which);
         from = i + 1;
     }
     if (from < text.len) (void)fwrite(text.ptr + from, 1, text.len - from, stdout);
@@ -141,7 +157,8 @@ void print_clean(FILE *out, const char *before, str text)
 {
     (void)fputs(before, out);
     for (size_t i = 0; i < text.len;) {
-        size_t control = control_at(text, i);
+        uint32_t which = 0;
+        size_t control = control_at(text, i, &which);
         (void)fputc(control > 0 ? ' ' : (unsigned char)text.ptr[i], out);
         i += control > 0 ? control : 1;
     }

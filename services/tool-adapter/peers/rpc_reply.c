@@ -8,7 +8,11 @@
 #include <string.h>
 #include <strings.h>
 
-enum { SAID_MAX = 400 /* bytes of an error's message */ };
+enum {
+    SAID_MAX   = 400,      /* bytes of an error's message */
+    LOOKED_MAX = 64 << 10, /* of those it is made of */
+    FOUND_MAX  = 512,      /* of what may be found in part at their end */
+};
 
 /* --- messages --------------------------------------------------------------------------------- */
 
@@ -169,9 +173,12 @@ void rpc_error_put(json error, struct buf *out)
 {
     json message = json_get_text(error, "message");
     str said     = json_is(message, JSON_TEXT) ? json_str(message) : (str){.ptr = ""};
-    CLEANUP(buf_done) struct buf clean = buf_init(8 * SAID_MAX);
-    said                               = str_slice(said, 0, 2 * SAID_MAX);
+    CLEANUP(buf_done) struct buf clean = buf_init(4 * LOOKED_MAX);
+    bool is_cut                        = said.len > LOOKED_MAX;
+    said                               = str_slice(said, 0, LOOKED_MAX);
     if (pii_hide(said, PII_DEFAULT, &clean)) said = buf_str(&clean);
+    /* What is personal may be cut in two at the end of that, and what is before it was longer. */
+    if (is_cut) said.len -= said.len < FOUND_MAX ? said.len : FOUND_MAX;
     if (said.len > SAID_MAX) said.len = SAID_MAX;
     said.len = utf8_valid_prefix(said);
     (void)buf_printf(out, "%" PRId64 " " STR_FMT, rpc_error_code(error), STR_ARG(said));

@@ -23,10 +23,11 @@ static const struct log_record plain = {
 static void check(const struct log_field *fields, size_t count, enum log_format format,
                   const char *wanted)
 {
-    const str secrets[]      = {{"s3cret-key", 10}, {"another-one", 11}};
-    struct log_record record = plain;
-    record.fields            = fields;
-    record.field_count       = count;
+    const struct log_secret secrets[] = {{.text = {"s3cret-key", 10}},
+                                         {.text = {"another-one", 11}}};
+    struct log_record record          = plain;
+    record.fields                     = fields;
+    record.field_count                = count;
     char line[LOG_LINE_MAX];
     size_t len = log_render(&record, format, secrets, ARRAY_LEN(secrets), line);
     assert_int_equal(len, strlen(wanted));
@@ -104,20 +105,96 @@ static bool hide_addresses(str text, struct buf *out)
 static void test_scrub(void **state)
 {
     (void)state;
-    const str secrets[]             = {{"s3cret-ann@key", 14}};
-    const struct log_field fields[] = {LOG_TEXT_OF("a", "to ann@x"), LOG_TEXT_OF("b", "clean"),
-                                       LOG_TEXT_OF("c", "s3cret-ann@key, bob@x"),
-                                       LOG_TEXT_OF("d", "s3cret-ann@key")};
-    struct log_record record        = plain;
-    record.fields                   = fields;
-    record.field_count              = ARRAY_LEN(fields);
-    record.scrub                    = hide_addresses;
-    static const char wanted[]      = START ",\"a\":\"to [EMAIL]\",\"b\":\"clean\","
-                                            "\"c\":\"***, [EMAIL]\",\"d\":\"***\"}\n";
+    const struct log_secret secrets[] = {{.text = {"s3cret-ann@key", 14}}};
+    const struct log_field fields[]   = {LOG_TEXT_OF("a", "to ann@x"), LOG_TEXT_OF("b", "clean"),
+                                         LOG_TEXT_OF("c", "s3cret-ann@key, bob@x"),
+                                         LOG_TEXT_OF("d", "s3cret-ann@key")};
+    struct log_record record          = plain;
+    record.fields                     = fields;
+    record.field_count                = ARRAY_LEN(fields);
+    record.scrub                      = hide_addresses;
+    static const char wanted[]        = START ",\"a\":\"to [EMAIL]\",\"b\":\"clean\","
+                                              "\"c\":\"***, [EMAIL]\",\"d\":\"***\"}\n";
     char line[LOG_LINE_MAX];
     size_t len = log_render(&record, LOG_JSON, secrets, ARRAY_LEN(secrets), line);
     assert_int_equal(len, strlen(wanted));
     assert_memory_equal(line, wanted, len);
+}
+
+/* A key in PEM is quoted by lines; what frames it, and its last bytes, are anybody's. */
+static void test_secret_lines(void **state)
+{
+    (void)state;
+    static const char key[]           = "-----BEGIN SOMETHING-----\r\nMIIEvQIBADANBgkqhkiG9w0B\r\n"
+                                        "QUVGQUFTQ0JLY3dnZ1NqQWdF\nAB==\n-----END SOMETHING-----\n";
+    const struct log_secret secrets[] = {{.text = {"other-secret", 12}},
+                                         {.text = {key, sizeof key - 1}, .has_lines = true}};
+    const struct log_field fields[]   = {
+          LOG_TEXT_OF("a", "bad: QUVGQUFTQ0JLY3dnZ1NqQWdF!"),
+          LOG_TEXT_OF("b", "MIIEvQIBADANBgkqhkiG9w0B AB== MIIEvQIBADANBgkqhkiG9w0"),
+          LOG_TEXT_OF("c", key),
+    };
+    struct log_record record   = plain;
+    record.fields              = fields;
+    record.field_count         = ARRAY_LEN(fields);
+    static const char wanted[] = START ",\"a\":\"bad: ***!\",\"b\":\"*** AB== "
+                                       "MIIEvQIBADANBgkqhkiG9w0\",\"c\":\"***\"}\n";
+    char line[LOG_LINE_MAX];
+    size_t len = log_render(&record, LOG_JSON, secrets, ARRAY_LEN(secrets), line);
+    assert_int_equal(len, strlen(wanted));
+    assert_memory_equal(line, wanted, len);
+}
+
+/* Makes x of ten #, and takes addresses. */
+static bool shorten(str text, struct buf *out)
+{
+    static const char address[] = "ann@x.example";
+    size_t before               = out->len;
+    bool is_found               = false;
+    for (size_t i = 0; i < text.len;) {
+        str rest     = str_slice(text, i, text.len);
+        bool is_run  = str_starts_with(rest, str_from("##########"));
+        bool is_mail = str_starts_with(rest, str_from(address));
+        is_found     = is_found || is_run || is_mail;
+        if (is_run) {
+            (void)buf_put_byte(out, 'x');
+        } else if (is_mail) {
+            (void)buf_put_text(out, "[EMAIL]");
+        } else {
+            (void)buf_put_byte(out, text.ptr[i]);
+        }
+        i += is_run ? 10 : is_mail ? strlen(address) : 1;
+    }
+    if (!is_found) out->len = before;
+    return is_found;
+}
+
+/* A long value is looked through up to some place, wherever in an address that is: no half of one
+ * shows, also if so much was taken out in front that there would be room. */
+static void test_half_found(void **state)
+{
+    (void)state;
+    enum { RUNS = 3'000 };
+    const size_t size = RUNS * 10;
+    char *text        = malloc(size);
+    assert_non_null(text);
+    memset(text, '#', size);
+    for (size_t at = 10; at + 14 < size; at += 130) memcpy(text + at, " ann@x.example", 14);
+    for (size_t skipped = 0; skipped < 130; skipped++) {
+        const struct log_field fields[] = {
+            LOG_STR("a", str_slice((str){text, size}, skipped, size))};
+        struct log_record record = plain;
+        record.fields            = fields;
+        record.field_count       = 1;
+        record.scrub             = shorten;
+        char line[LOG_LINE_MAX + 1];
+        size_t len = log_render(&record, LOG_JSON, NULL, 0, line);
+        line[len]  = '\0';
+        assert_non_null(strstr(line, " [EMAIL]"));
+        assert_null(strstr(line, " a"));
+        assert_non_null(strstr(line, "\",\"cut\":true}\n"));
+    }
+    free(text);
 }
 
 static void test_cut(void **state)
@@ -252,11 +329,12 @@ static void test_output(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_json),       cmocka_unit_test(test_text),
-        cmocka_unit_test(test_escapes),    cmocka_unit_test(test_redaction),
-        cmocka_unit_test(test_cut),        cmocka_unit_test(test_limit),
-        cmocka_unit_test(test_limit_full), cmocka_unit_test(test_levels),
-        cmocka_unit_test(test_output),     cmocka_unit_test(test_scrub),
+        cmocka_unit_test(test_json),         cmocka_unit_test(test_text),
+        cmocka_unit_test(test_escapes),      cmocka_unit_test(test_redaction),
+        cmocka_unit_test(test_secret_lines), cmocka_unit_test(test_half_found),
+        cmocka_unit_test(test_cut),          cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_limit_full),   cmocka_unit_test(test_levels),
+        cmocka_unit_test(test_output),       cmocka_unit_test(test_scrub),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -52,6 +52,11 @@ static void columns_are_as_wide_as_they_need(void **)
     assert_string_equal(it.text, "ID     NAME\n1      \xc3\xa4\xc3\xb6\n12345  x\n");
 }
 
+/* By the byte, since compilers warn of them in texts: U+202E, b, U+2066, U+061C; a dash, and the
+ * beginning of another one. */
+static const char turned[] = {'a',    '\xe2', '\x80', '\xae', 'b',    '\xe2', '\x81', '\xa6',
+                              '\xd8', '\x9c', '\xe2', '\x80', '\x94', '\xe2', '\x80'};
+
 static void cells_are_harmless_and_cut_between_characters(void **)
 {
     static const char *const titles[] = {"T"};
@@ -62,27 +67,33 @@ static void cells_are_harmless_and_cut_between_characters(void **)
     table_add(&table, (const str[]){str_from("a\xc2\x9b"
                                              "31mb\xc2\xa0")}); /* C1; no control */
     assert_string_equal(table.cells[1][0], "a  31mb\xc2\xa0");
+    table_add(&table, &(const str){.ptr = turned, .len = sizeof turned});
+    assert_string_equal(table.cells[2][0], "a   b     \xe2\x80\x94"); /* no bidi; a dash stays */
     char wide[TABLE_CELL_MAX + 8];
     memset(wide, 'x', sizeof wide);
     memcpy(wide + TABLE_CELL_MAX - 2, "\xc3\xa4", 2); /* its second byte does not fit */
     table_add(&table, (const str[]){{.ptr = wide, .len = sizeof wide}});
-    assert_int_equal(strlen(table.cells[2][0]), TABLE_CELL_MAX - 2);
+    assert_int_equal(strlen(table.cells[3][0]), TABLE_CELL_MAX - 2);
 }
 
 /* Approvals show what strangers say. */
 static void texts_do_not_steer_the_terminal(void **)
 {
     CLEANUP(json_unrefp)
-    json text = json_text_from("a\xc2\x9b"
-                               "2J\x1b[m\x7f\xc3\xa4");
+    json text                         = json_text_from("a\xc2\x9b"
+                                                                               "2J\x1b[m\x7f\xc3\xa4");
+    CLEANUP(json_unrefp) json turning = json_text_lossy((str){.ptr = turned, .len = 5});
     struct caught it;
     catch_begin(&it);
     print_clean(stdout, "> ", json_str(text));
     print_argument(stdout, " ", str_from("it's\xc2\x9d"));
     print_json_line(text);
+    print_json_line(turning);
+    print_clean(stdout, "> ", json_str(turning));
     catch_end(&it);
     assert_string_equal(it.text,
-                        "> a 2J [m \xc3\xa4 'it'\\''s '\"a\\u009b2J\\u001b[m\\u007f\xc3\xa4\"\n");
+                        "> a 2J [m \xc3\xa4 'it'\\''s '\"a\\u009b2J\\u001b[m\\u007f\xc3\xa4\"\n"
+                        "\"a\\u202eb\"\n> a b");
 }
 
 static void a_table_has_a_last_row(void **)

@@ -86,6 +86,25 @@ static void is_read(void **state)
     }
 }
 
+/* So much is taken out that there is room for what comes behind it: no half of an address. */
+static void no_half_of_an_address_is_said(void **)
+{
+    static const char address[] = "somebody.with.a.name@mail.company.example";
+    for (size_t lead = 0; lead < sizeof address + 1; lead++) {
+        CLEANUP(buf_done) struct buf text = buf_init(MESSAGE_MAX);
+        CLEANUP(buf_done) struct buf said = buf_init(MESSAGE_MAX);
+        CLEANUP(json_unrefp) json error   = json_object_new(1);
+        for (size_t i = 0; i < lead; i++) (void)buf_put_byte(&text, '.');
+        for (size_t i = 0; i < 60; i++) (void)buf_printf(&text, " %s", address);
+        json_object_put_text(&error, "message", json_text_new(buf_str(&text)));
+        rpc_error_put(error, &said);
+        (void)buf_put_byte(&said, '\0');
+        assert_non_null(strstr(said.ptr, "[EMAIL]"));
+        assert_null(strstr(said.ptr, "somebody"));
+        assert_null(strstr(said.ptr, " s"));
+    }
+}
+
 /* --- limits ----------------------------------------------------------------------------------- */
 
 static void is_limited(void **)
@@ -151,6 +170,7 @@ int main(void)
 {
     const struct CMUnitTest others[] = {
         cmocka_unit_test(is_limited),
+        cmocka_unit_test(no_half_of_an_address_is_said),
         cmocka_unit_test(has_only_so_many_messages),
         cmocka_unit_test(remembers_where_it_was),
         cmocka_unit_test(takes_all_answers),
