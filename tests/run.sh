@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # run.sh [--long]: all tests; ./run test calls it. The last line is the sum of them.
-# --long adds chaos, conformance of protocols, refused memory, fuzzing, the thread sanitizer and the scenarios' long counts.
+# --long adds chaos, conformance of protocols, refused memory, valgrind, fuzzing, the thread sanitizer and the scenarios' long counts.
 # TUTTI_RETRY=1 repeats what failed once, alone, and says that it was unsteady.
 # SCENARIOS=NAME... runs only these files of tests/scenario; FUZZ_SECONDS says how long each target runs.
 set -uo pipefail
@@ -122,6 +122,11 @@ if [ -n "$LONG" ]; then
   if build tsan; then ctest_run tsan -R '^unit\.'; scenarios build/tsan/bin; else broke tsan; fi
   say "memory that is refused"
   refusals build/dev/bin
+  say "valgrind"
+  mapfile -t targets < <(tests/valgrind.sh --targets)
+  if build release "${targets[@]}"; then
+    if tests/valgrind.sh build/release/bin; then add valgrind 1 0 0; else add valgrind 0 1 0; fi
+  else broke release; fi
   say "the model of leases"
   if tests/model/lease.sh --long; then add model 1 0 0; else add model 0 1 0; fi
   say "simulator, ${SIMULATOR_SEEDS:-20000} seeds more"

@@ -186,9 +186,11 @@ static bool run(struct expr_run *vm)
 static void start(struct expr_run *vm, json input)
 {
     vm_stacks_init(vm);
-    vm->frame                 = vm_frame_push(vm, &vm->expr->functions[0], NULL);
-    vm->frame->slots[0].value = input.kind ? json_share(input) : json_null();
-    vm->pc                    = vm->expr->code + vm->expr->functions[0].entry;
+    json value = input.kind ? json_share(input) : json_null();
+    vm->frame  = vm_frame_push(vm, &vm->expr->functions[0], NULL);
+    /* Older than every fork: one that goes back must find it, so it is not moved out behind one. */
+    vm->frame->slots[0] = (struct slot){.value = value, .serial = vm->newest};
+    vm->pc              = vm->expr->code + vm->expr->functions[0].entry;
 }
 
 /* --- evaluation --------------------------------------------------------------------------------
