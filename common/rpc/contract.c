@@ -189,7 +189,6 @@ static const struct rpc_contract_method tool_methods[] = {
     {"Invoke", RPC_LONG, false, EDGE},
     {"Render", RPC_LONG, true,  EDGE},
     {"TestConnection", RPC_LONG, true, EDGE},
-    {"CacheStats", RPC_FAST, true, EDGE},
     {},
 };
 

@@ -431,34 +431,10 @@ static status handle_render(struct rpc_call *rpc, struct error *reterr)
     return tool_service_post(rpc, answer_render, reterr);
 }
 
-/* --- CacheStats ------------------------------------------------------------------------------- */
-
-static status answer_cache_stats(struct tool_service *service, struct rpc_call *rpc, struct error *)
-{
-    const struct call_cache_stats stats = call_cache_stats(service->means.cache);
-    Pb__ToolCache *view                 = rpc->response;
-    view->entries                       = stats.entries;
-    view->bytes                         = stats.bytes;
-    view->bytes_max                     = stats.bytes_max;
-    view->hits                          = stats.hits;
-    view->misses                        = stats.misses;
-    view->shared                        = stats.shared;
-    view->evicted                       = stats.evicted;
-    view->renewed                       = stats.renewed;
-    rpc_reply(rpc, STATUS_OK, NULL);
-    return STATUS_OK;
-}
-
-static status handle_cache_stats(struct rpc_call *rpc, struct error *reterr)
-{
-    return tool_service_post(rpc, answer_cache_stats, reterr);
-}
-
 const struct rpc_method tool_service_methods[] = {
     {.name = "List", .handle = handle_list},
     {.name = "Invoke", .handle = handle_invoke, .cancel = cancel_invoke},
     {.name = "Render", .handle = handle_render},
     {.name = "TestConnection", .handle = tool_service_handle_test},
-    {.name = "CacheStats", .handle = handle_cache_stats},
     {},
 };
