@@ -12,13 +12,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { TRIES_MAX = 8 }; /* addresses of a name that are tried */
+
 struct dial {
     struct http_call *call;
     struct names_question question;
     struct net_addresses addresses;
     unsigned next;
     unsigned try_count;
-    struct plain_conn *tries[NAMES_ADDRESSES_MAX];
+    struct plain_conn *tries[TRIES_MAX];
     struct loop_timer timer; /* to the next address */
     int last_errno;
 };
@@ -103,7 +105,8 @@ static bool have_addresses(struct dial *dial, const struct net_addresses *addres
 {
     if (addresses->count == 0) return plain_fail(dial->call, HTTP_DNS, addresses->error);
     dial->addresses = *addresses;
-    for (unsigned i = 0; i < addresses->count; i++) {
+    if (addresses->count > TRIES_MAX) dial->addresses.count = TRIES_MAX;
+    for (unsigned i = 0; i < dial->addresses.count; i++) {
         in_port_t port             = htons(dial->call->request.target.port);
         union net_address *address = &dial->addresses.list[i];
         if (address->any.sa_family == AF_INET) {

@@ -58,10 +58,9 @@ static void resolve(const char *host, struct net_addresses *addresses)
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
     struct addrinfo *list       = NULL;
     int failed                  = getaddrinfo(host, NULL, &hints, &list);
-    for (const struct addrinfo *at                        = failed ? NULL : list;
-         at && addresses->count < NAMES_ADDRESSES_MAX; at = at->ai_next) {
-        add(addresses, at);
-    }
+    const struct addrinfo *at   = failed ? NULL : list;
+    for (; at && addresses->count < NAMES_ADDRESSES_MAX; at = at->ai_next) add(addresses, at);
+    addresses->are_all = at == NULL;
     if (!failed) freeaddrinfo(list);
     addresses->error = failed ? gai_strerror(failed) : "no address of IP";
 }

@@ -20,7 +20,7 @@
 enum {
     NAMES_MAX           = 256, /* that are remembered; one more, and the oldest is forgotten */
     NAMES_ASKED_MAX     = 64,  /* at the same time */
-    NAMES_ADDRESSES_MAX = 8,   /* of one name; more are left out */
+    NAMES_ADDRESSES_MAX = 32,  /* of one name; more are left out */
     NAMES_KEPT_MS       = 60'000,
 };
 
@@ -32,6 +32,7 @@ union net_address {
 
 struct net_addresses {
     unsigned count;
+    bool are_all;      /* the name has no others */
     const char *error; /* why there are none; static */
     union net_address list[NAMES_ADDRESSES_MAX];
 };

@@ -91,6 +91,15 @@ struct proxied {
     struct names_question question;
 };
 
+static bool refuse_unseen(struct http_call *call)
+{
+    call->failure = HTTP_REFUSED;
+    (void)snprintf(call->reason, sizeof call->reason,
+                   "the name has more than %d addresses, so not all are checked",
+                   NAMES_ADDRESSES_MAX);
+    return false;
+}
+
 static bool fail_lookup(struct http_call *call, const char *reason)
 {
     call->failure = HTTP_DNS;
@@ -108,6 +117,7 @@ static bool go_on(struct http_call *call, const struct net_addresses *addresses)
         call->failure = HTTP_REFUSED;
         return false;
     }
+    if (!addresses->are_all) return refuse_unseen(call);
     return call_begin_curl(call);
 }
 

@@ -205,8 +205,9 @@ static bool set_tls(struct http_call *call)
            set_blob(call->transfer->easy, CURLOPT_SSLKEY_BLOB, call->request.tls.key);
 }
 
-/* A tunnel was opened with the proxy's password of one call: libcurl would take it for others of
- * another password, so it serves this one alone. CONNECT's own answer is nobody's. */
+/* A tunnel was opened with the proxy's password of one call: libcurl before 8.19 would take it for
+ * others of another password (proxy_info_matches() in its lib/url.c looks at type, host and port),
+ * so it serves this one alone. CONNECT's own answer is nobody's. */
 static bool set_proxy(struct http_call *call)
 {
     const struct proxy *proxy = call->request.proxy;

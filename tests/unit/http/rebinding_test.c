@@ -2,13 +2,14 @@
  * of several. This program's own getaddrinfo() stands in the place of the system's for libcurl,
  * too. */
 #include "base/clock.h"
+#include "http/plain_names.h"
 #include "support/http/client_fixture.h"
 
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <stdatomic.h>
 
-enum { ADDRESSES_MAX = 2 };
+enum { ADDRESSES_MAX = NAMES_ADDRESSES_MAX + 1 };
 
 /* What the next question is answered with; asked from libcurl's threads. */
 static const char *_Atomic answers[ADDRESSES_MAX];
@@ -177,6 +178,31 @@ static void all_addresses_of_the_target_are_checked(void **state)
     assert_string_equal(http_failure_name(nobody.failure), "dns");
 }
 
+static void the_last_address_of_many_is_checked(void **state)
+{
+    struct fixture *f = *state;
+    char proxy[64];
+    struct url url;
+    char room[1024];
+    assert_true(url_parse(str_from(url_of(f, "127.0.0.1", "/", room)), &url));
+    (void)snprintf(proxy, sizeof proxy, "http://127.0.0.1:%u", url.port);
+
+    for (size_t i = 0; i < NAMES_ADDRESSES_MAX; i++) answers[i] = "127.0.0.1";
+    CLEANUP(outcome_done) struct outcome reached = {};
+    ask_by(f, "/ok", proxy, &reached);
+    assert_int_equal(reached.code, STATUS_OK);
+    answers[NAMES_ADDRESSES_MAX - 1] = "10.0.0.1";
+    assert_refused(f, proxy, "private address");
+    answers[NAMES_ADDRESSES_MAX - 1] = "127.0.0.1";
+    answers[NAMES_ADDRESSES_MAX]     = "127.0.0.1"; /* whichever it is: nobody has looked at it */
+    assert_refused(f, proxy, "has more than 32 addresses");
+
+    CLEANUP(outcome_done) struct outcome direct = {}; /* what is dialled is checked then */
+    ask(f, &direct);
+    assert_int_equal(direct.http_status, 200);
+    for (size_t i = 0; i < ADDRESSES_MAX; i++) answers[i] = NULL;
+}
+
 static void the_proxy_is_checked_too(void **state)
 {
     answers[0] = "127.0.0.1";
@@ -224,6 +250,7 @@ int main(void)
         WITH_FIXTURE(changed_answer_is_refused),
         WITH_FIXTURE(each_of_several_is_checked),
         WITH_FIXTURE(all_addresses_of_the_target_are_checked),
+        WITH_FIXTURE(the_last_address_of_many_is_checked),
         WITH_FIXTURE(the_proxy_is_checked_too),
         cmocka_unit_test(proxies_are_urls),
     };
