@@ -355,6 +355,27 @@ check_keys() {
   done <"$work/keys"
 }
 
+# The page on models has a row for each member of its maps that the llm-proxy reads, and for each header.
+check_models() {
+  local page=docs/reference/llm.md catalog=services/llm-proxy/catalog name
+  {
+    cat "$catalog/catalog_read.c" services/llm-proxy/money/price_table_read.c | awk '
+      /members\[\] *=/ { on = 1 } on { print } on && /;/ { on = 0 }'
+    sed -n '/\[PRICE_[A-Z0-9_]*\] *=/p' services/llm-proxy/money/price_table_read.c
+  } | grep -oE '"[a-z_0-9]+"' | tr -d '"' | sort -u >"$work/members"
+  [ "$(wc -l <"$work/members")" -gt 50 ] || report "$catalog: only $(wc -l <"$work/members") members were found"
+  while read -r name; do
+    grep -qE "^\\|.*[\`.]$name[\`.]" "$page" || report "$page: nothing is said of the member '$name'"
+  done <"$work/members"
+  sed -n '/^static const char \*const passed_headers/,/;/p' services/gateway/handlers/llm_api.c | grep -oE '"[a-z-]+"' >"$work/headers"
+  grep -rhoE '"Tutti-[A-Za-z-]+' services/llm-proxy services/gateway/llm services/gateway/handlers/llm_*.c >>"$work/headers"
+  tr -d '"' <"$work/headers" | sort -u >"$work/names"
+  [ "$(wc -l <"$work/names")" -gt 15 ] || report "services/llm-proxy: only $(wc -l <"$work/names") headers were found"
+  while read -r name; do
+    grep -qiE "^\\|.*\`$name[\`:]" "$page" || report "$page: nothing is said of the header '$name'"
+  done <"$work/names"
+}
+
 # --- links ----------------------------------------------------------------------------------------
 
 pages() { find . -name '*.md' -not -path './build/*' -not -path './.git/*' | sed 's|^\./||'; }
@@ -400,5 +421,6 @@ check_examples
 check_configurations
 check_played
 check_keys
+check_models
 check_links
 [ ! -s "$work/findings" ]
