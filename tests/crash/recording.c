@@ -188,8 +188,9 @@ static void note_open(int file, const char *path, int flags)
 static int open_as(const char *path, int flags, va_list arguments)
 {
     int mode = flags & O_CREAT ? va_arg(arguments, int) : 0;
-    if (!now.recording)
-        flags &= ~O_DSYNC; /* nobody asks how durable it is, and no disk is waited for */
+    if (!now.recording) { /* nobody asks how durable it is, and no disk is waited for */
+        flags &= ~O_DSYNC;
+    }
     int file = (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
     note_open(file, path, flags);
     return file;

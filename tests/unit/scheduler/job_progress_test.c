@@ -100,6 +100,22 @@ static void only_what_is_new_is_asked_for(void **state)
     assert_string_equal(jobs[0]->iteration, "3");
 }
 
+static void none_is_passed_over(void **state)
+{
+    enum { JOBS = JOB_PROGRESS_SHOWN_MAX + 200 };
+    struct fixture *it     = *state;
+    Pb__JobProgress **jobs = NULL;
+    for (unsigned i = 0; i < JOBS; i++) add(it, i, 7);
+    for (unsigned i = 0; i < JOBS; i++) assert_true(say(it, i * 7 % JOBS, "1"));
+    assert_int_equal(said_in(it, 7, 0, &jobs), JOB_PROGRESS_SHOWN_MAX);
+    uint64_t last = 0;
+    for (size_t i = 0; i < JOB_PROGRESS_SHOWN_MAX; i++) {
+        assert_true(jobs[i]->number > last);
+        last = jobs[i]->number;
+    }
+    assert_int_equal(said_in(it, 7, last, &jobs), JOBS - JOB_PROGRESS_SHOWN_MAX);
+}
+
 static void it_goes_with_the_lease(void **state)
 {
     struct fixture *it     = *state;
@@ -141,6 +157,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_is_said_last_counts, begin, end),
         cmocka_unit_test_setup_teardown(only_what_is_new_is_asked_for, begin, end),
+        cmocka_unit_test_setup_teardown(none_is_passed_over, begin, end),
         cmocka_unit_test_setup_teardown(it_goes_with_the_lease, begin, end),
         cmocka_unit_test_setup_teardown(limits_hold, begin, end),
     };

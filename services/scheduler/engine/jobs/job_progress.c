@@ -203,24 +203,41 @@ static Pb__JobProgress *shown_new(const struct saying *saying, struct arena *are
     return is_whole ? shown : NULL;
 }
 
+static int by_number(const void *left, const void *right)
+{
+    uint64_t a = (*(const struct saying *const *)left)->number;
+    uint64_t b = (*(const struct saying *const *)right)->number;
+    return (a > b) - (a < b);
+}
+
+/* Those above `after`, the earliest first. */
+static const struct saying **news_of(const struct saying *first, uint64_t after, size_t *ret_count)
+{
+    size_t count = 0;
+    for (const struct saying *one = first; one; one = one->next) count += one->number > after;
+    *ret_count = 0;
+    if (count == 0) return NULL;
+    const struct saying **news = mem_new(count, sizeof *news);
+    for (const struct saying *one = first; one; one = one->next) {
+        if (one->number > after) news[(*ret_count)++] = one;
+    }
+    qsort(news, count, sizeof *news, by_number);
+    return news;
+}
+
 size_t job_progress_of_run(struct job_progress *progress, str run, uint64_t after,
                            struct arena *arena, Pb__JobProgress ***ret_jobs)
 {
     size_t count = 0;
     size_t room  = 0;
     lock(progress);
-    const struct saying *first = map_get(progress->by_run, run);
-    for (const struct saying *one = first; one && room < JOB_PROGRESS_SHOWN_MAX; one = one->next) {
-        room += one->number > after;
-    }
+    const struct saying **news = news_of(map_get(progress->by_run, run), after, &room);
+    if (room > JOB_PROGRESS_SHOWN_MAX) room = JOB_PROGRESS_SHOWN_MAX;
     Pb__JobProgress **jobs = room > 0 ? arena_alloc(arena, room * sizeof(Pb__JobProgress *)) : NULL;
-    for (const struct saying *one = first; jobs && one && room > 0; one = one->next) {
-        if (one->number <= after) continue;
-        room--;
-        Pb__JobProgress *shown = shown_new(one, arena);
-        if (shown) jobs[count++] = shown;
-    }
+    /* Who asks goes on after the last that is shown, so none before it may be left out. */
+    while (jobs && count < room && (jobs[count] = shown_new(news[count], arena))) count++;
     unlock(progress);
+    free(news);
     *ret_jobs = jobs;
     return count;
 }

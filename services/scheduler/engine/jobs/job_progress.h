@@ -43,8 +43,9 @@ void job_progress_clear(struct job_progress *progress); /* of all */
 /** What it says, in the arena; empty: nothing, or there is no memory. */
 str job_progress_of(struct job_progress *progress, str job, struct arena *arena);
 
-/** What jobs of a run have said with a number above `after`, in the arena; of more than
- * JOB_PROGRESS_SHOWN_MAX the rest is left out. Returns how many there are. */
+/** What jobs of a run have said with a number above `after`, by their numbers, in the arena; of
+ * more than JOB_PROGRESS_SHOWN_MAX those that have spoken last are left out: they are asked for
+ * with the last number. Returns how many there are. */
 size_t job_progress_of_run(struct job_progress *progress, str run, uint64_t after,
                            struct arena *arena, Pb__JobProgress ***ret_jobs);
 
