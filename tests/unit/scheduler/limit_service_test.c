@@ -339,6 +339,41 @@ static void test_tokens_are_configured(void **)
     json_unref(rig.breakers.targets);
 }
 
+static json targets_of(const char *text)
+{
+    json targets = json_invalid();
+    assert_int_equal(json_parse(str_from(text), NULL, &targets, NULL, NULL), STATUS_OK);
+    return targets;
+}
+
+/* The configuration says something else after a restart: what was taken of a day is no day's wait
+ * of one whose bucket fills in a minute; and what is owed of the same stays owed. */
+static void test_what_was_taken_is_a_share_of_what_is_configured(void **)
+{
+    static const char by_day[]    = "{\"llm:x\": {\"tokens\": {\"count\": 100, \"per\": \"24h\"}}}";
+    static const char by_minute[] = "{\"llm:x\": {\"tokens\": {\"count\": 10, \"per\": \"1m\"}}}";
+    const Pb__LimitWant all       = {.want = 100, .least = 100};
+    const Pb__LimitWant owed      = {.spent = 200};
+    const Pb__LimitWant one       = {.want = 1, .least = 1};
+    struct rig rig                = {.breakers = breaker_rules_default};
+    rig.breakers.targets          = targets_of(by_day);
+    rig_init(&rig, 1, true);
+    assert_int_equal(lease_tokens(&rig, "tokens:llm:x", all, STATUS_OK)->granted, 100);
+    (void)lease_tokens(&rig, "tokens:llm:x", owed, STATUS_OK);
+    rig_restart(&rig);
+    int64_t opens_us = lease_tokens(&rig, "tokens:llm:x", one, STATUS_OK)->retry_us;
+    assert_true(opens_us > clock_unix_us() + INT64_C(100'000'000'000)); /* more than a day */
+
+    rig_stop(&rig);
+    json_unref(rig.breakers.targets);
+    rig.breakers.targets = targets_of(by_minute);
+    rig_resume(&rig);
+    opens_us = lease_tokens(&rig, "tokens:llm:x", one, STATUS_OK)->retry_us;
+    assert_true(opens_us < clock_unix_us() + INT64_C(60'000'000));
+    rig_done(&rig);
+    json_unref(rig.breakers.targets);
+}
+
 /* --- who waits ---------------------------------------------------------------------------------
  */
 
@@ -393,6 +428,7 @@ int main(void)
         cmocka_unit_test(test_tokens_are_leased_whole_and_settled),
         cmocka_unit_test(test_many_tokens_are_counted_in_lumps),
         cmocka_unit_test(test_tokens_are_configured),
+        cmocka_unit_test(test_what_was_taken_is_a_share_of_what_is_configured),
         cmocka_unit_test(test_who_waits_is_counted_in_all_partitions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

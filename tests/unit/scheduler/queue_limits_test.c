@@ -111,10 +111,18 @@ static void test_changes_fill_nothing(void **)
         struct queue_limits one, other;
         unsigned most; /* in a minute: what the larger bucket holds, and what comes into it */
     } cases[] = {
-        {{0, 10, 60 * SECOND}, {0, 10, 600 * SECOND}, 20},
-        {{0, 10, 60 * SECOND}, {0, 20, 60 * SECOND}, 40},
-        {{0, 1'000, 60 * SECOND}, {0, 1, 3'600 * SECOND}, 2'000},
-        {{0, 7, 60 * SECOND}, {0, 7, 60 * SECOND}, 14},
+        {{.rate_count = 10, .rate_period_us = 60 * SECOND},
+         {.rate_count = 10, .rate_period_us = 600 * SECOND},
+         20},
+        {{.rate_count = 10, .rate_period_us = 60 * SECOND},
+         {.rate_count = 20, .rate_period_us = 60 * SECOND},
+         40},
+        {{.rate_count = 1'000, .rate_period_us = 60 * SECOND},
+         {.rate_count = 1, .rate_period_us = 3'600 * SECOND},
+         2'000},
+        {{.rate_count = 7, .rate_period_us = 60 * SECOND},
+         {.rate_count = 7, .rate_period_us = 60 * SECOND},
+         14},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct start_rate rate = {};
@@ -143,6 +151,24 @@ static void test_the_same_limit_changes_nothing(void **)
     assert_int_equal(start_rate_tokens(&rate, NOW), 3);
 }
 
+/* A small bucket of tokens, and a model that was not asked for few. */
+static void test_debts_stay_in_what_a_time_can_say(void **)
+{
+    const struct queue_limits limits = {.rate_count     = 1,
+                                        .rate_period_us = QUEUE_RATE_PERIOD_MAX_US};
+    struct start_rate rate           = {};
+    start_rate_set(&rate, &limits, NOW);
+    for (int i = 0; i < 100; i++) start_rate_take(&rate, 1'000'000'000, NOW);
+    assert_true(rate.full_us == NOW + START_RATE_OWED_US_MAX);
+    assert_int_equal(start_rate_tokens(&rate, NOW), 0);
+    assert_true(start_rate_due_us(&rate, 1) == rate.full_us);
+    start_rate_return(&rate, 1, NOW);
+    assert_true(rate.full_us == NOW + START_RATE_OWED_US_MAX - QUEUE_RATE_PERIOD_MAX_US);
+    for (int i = 0; i < 100; i++) start_rate_return(&rate, 1'000'000'000, NOW);
+    assert_true(rate.full_us == NOW);
+    assert_int_equal(start_rate_tokens(&rate, NOW), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -152,6 +178,7 @@ int main(void)
         cmocka_unit_test(test_another_limit_keeps_what_was_taken),
         cmocka_unit_test(test_changes_fill_nothing),
         cmocka_unit_test(test_the_same_limit_changes_nothing),
+        cmocka_unit_test(test_debts_stay_in_what_a_time_can_say),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -260,8 +260,7 @@ static void return_tokens(struct limits *limits, struct limit *limit, uint32_t c
                           int64_t now_us)
 {
     if (limit->rate.count == 0) return;
-    limit->rate.full_us -= (int64_t)count * limit->rate.step_us;
-    if (limit->rate.full_us < now_us) limit->rate.full_us = now_us; /* it is full */
+    start_rate_return(&limit->rate, count, now_us);
     throttle(limits, limit, now_us);
 }
 

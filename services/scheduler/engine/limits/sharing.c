@@ -393,6 +393,14 @@ static bool is_brought_along(const struct limit *limit)
     return is_of_jobs(limit) && token_limit_target(limit->name).len == 0;
 }
 
+/* What the row says is missing of its bucket is a share of the bucket that holds now. */
+static void configure_anew(struct engine *engine, struct limit *limit)
+{
+    const struct queue_limits rule = configured(engine, limit->name);
+    if (queue_limits_are_same(&limit->rule, &rule)) return; /* all that it owes stays */
+    limit_set(limits_of(engine), limit, &rule, engine->now_us);
+}
+
 static status recover_row(bytes key, bytes row, struct error *reterr, void *context)
 {
     struct engine *engine   = context;
@@ -405,15 +413,14 @@ static status recover_row(bytes key, bytes row, struct error *reterr, void *cont
     TRY(record_read(row, &pb__limit_record__descriptor, engine->arena, &record, reterr));
     struct limit *limit = limits_at(limits_of(engine), (str){name.data, name.len});
     if (!limit) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "over %d limits", LIMITS_MAX);
-    bool is_configured = !record->is_set && !is_brought_along(limit);
-    const struct queue_limits rule =
-        is_configured ? configured(engine, limit->name) : limit_rule_from(record->rule);
-    limit->has_row = true;
-    limit->is_set  = record->is_set;
-    limit->given   = record->given;
+    const struct queue_limits rule = limit_rule_from(record->rule);
+    limit->has_row                 = true;
+    limit->is_set                  = record->is_set;
+    limit->given                   = record->given;
     recover_shares(engine, limit, record);
     limit_set(limits_of(engine), limit, &rule, engine->now_us);
     limit_owe(limits_of(engine), limit, record->rate_full_us, engine->now_us);
+    if (!limit->is_set && !is_brought_along(limit)) configure_anew(engine, limit);
     limits_want_care(limits_of(engine), engine->now_us);
     return STATUS_OK;
 }

@@ -84,10 +84,27 @@ uint32_t start_rate_tokens(const struct start_rate *rate, int64_t now_us)
     return missing >= rate->count ? 0 : rate->count - (uint32_t)missing;
 }
 
+/* A bucket that holds little may owe for longer than a time can say. */
+static int64_t time_of(const struct start_rate *rate, uint32_t count)
+{
+    return count <= START_RATE_OWED_US_MAX / rate->step_us ? count * rate->step_us
+                                                           : START_RATE_OWED_US_MAX;
+}
+
 void start_rate_take(struct start_rate *rate, uint32_t count, int64_t now_us)
 {
+    int64_t most_us = now_us + START_RATE_OWED_US_MAX;
+    if (rate->count == 0) return;
     if (rate->full_us < now_us) rate->full_us = now_us;
-    rate->full_us += count * rate->step_us;
+    rate->full_us += time_of(rate, count);
+    if (rate->full_us > most_us) rate->full_us = most_us;
+}
+
+void start_rate_return(struct start_rate *rate, uint32_t count, int64_t now_us)
+{
+    if (rate->count == 0) return;
+    rate->full_us -= time_of(rate, count);
+    if (rate->full_us < now_us) rate->full_us = now_us; /* it is full */
 }
 
 int64_t start_rate_due_us(const struct start_rate *rate, uint32_t count)

@@ -24,6 +24,7 @@ enum {
 };
 #define QUEUE_RATE_PERIOD_MIN_US INT64_C(1'000'000)
 #define QUEUE_RATE_PERIOD_MAX_US INT64_C(86'400'000'000)
+#define START_RATE_OWED_US_MAX   (INT64_C(1) << 60) /* some 36,000 years */
 
 struct queue_limits {
     uint32_t concurrency;   /* 0: no limit */
@@ -58,8 +59,12 @@ int64_t start_rate_opens_us(const struct start_rate *rate);
 /** How many may be started now, if there is a limit. */
 uint32_t start_rate_tokens(const struct start_rate *rate, int64_t now_us);
 
-/** So many are started, also more than there are tokens: the next one waits for all of them. */
+/** So many are started, also more than there are tokens: the next one waits for all of them, but no
+ * longer than START_RATE_OWED_US_MAX. */
 void start_rate_take(struct start_rate *rate, uint32_t count, int64_t now_us);
+
+/** So many that were taken come back, if there is a limit. */
+void start_rate_return(struct start_rate *rate, uint32_t count, int64_t now_us);
 
 /** When there will be so many tokens, at most all that it holds, if nothing is started. */
 int64_t start_rate_due_us(const struct start_rate *rate, uint32_t count);
