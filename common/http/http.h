@@ -148,8 +148,9 @@ str http_proxy_password(str url, struct arena *arena);
 
 /*
  * Redirects: GET and HEAD follow 301, 302, 303, 307 and 308. Any other method follows 307 and 308
- * to the same origin only; otherwise the redirect is the answer. At another origin, headers that
- * are `is_secret` or named Authorization, Cookie or Proxy-Authorization are left out.
+ * to the same origin only, and no body goes to another one, not even that of a GET; otherwise the
+ * redirect is the answer. At another origin, headers that are `is_secret` or named Authorization,
+ * Cookie or Proxy-Authorization are left out.
  */
 
 /* --- Answer ------------------------------------------------------------------------------------

@@ -304,9 +304,11 @@ static bool is_followed(const struct http_call *call, const struct url *target)
 {
     static const char *const reading[] = {"GET", "HEAD", NULL};
     int http_status                    = call->answer.http_status;
-    if (is_named(call->request.method, reading)) return true;
-    return (http_status == 307 || http_status == 308) &&
-           url_same_origin(&call->request.target, target);
+    bool is_at_home                    = url_same_origin(&call->request.target, target);
+    if (is_named(call->request.method, reading)) {
+        return is_at_home || !request_has_body(&call->request);
+    }
+    return (http_status == 307 || http_status == 308) && is_at_home;
 }
 
 static void give_up(struct http_call *call, enum http_failure failure, const char *reason)

@@ -90,6 +90,27 @@ static void writes_are_redirected_at_home_only(void **state)
     assert_int_equal(other.http_status, 303);
 }
 
+/* What a query of a search says is as secret as what is written. */
+static void bodies_of_reading_stay_at_home_too(void **state)
+{
+    struct fixture *f = *state;
+    char url[1024];
+    char path[1100];
+    const struct http_request request = {
+        .method = {"GET", 3}, .body = {"data", 4}, .redirects_max = 1};
+
+    CLEANUP(outcome_done) struct outcome home = {};
+    get(f, "/to?/post", &request, &home);
+    assert_int_equal(home.http_status, 200);
+    assert_string_equal(home.body.ptr, "data");
+
+    CLEANUP(outcome_done) struct outcome away = {};
+    (void)snprintf(path, sizeof path, "/to?%s", url_of(f, "localhost", "/post", url));
+    get(f, path, &request, &away);
+    assert_int_equal(away.http_status, 307);
+    assert_string_equal(away.body.ptr, "moved");
+}
+
 static void redirects_need_permission(void **state)
 {
     struct fixture *f                            = *state;
@@ -116,6 +137,7 @@ int main(void)
         WITH_FIXTURE(same_origin_keeps_credentials),
         WITH_FIXTURE(other_origin_gets_no_credentials),
         WITH_FIXTURE(writes_are_redirected_at_home_only),
+        WITH_FIXTURE(bodies_of_reading_stay_at_home_too),
         WITH_FIXTURE(redirects_need_permission),
     };
     return cmocka_run_group_tests_name("redirect", plain, NULL, NULL);
