@@ -45,6 +45,7 @@ struct respondent {
     json asked;  /* what was noted with the question of the round before; JSON_INVALID: there was
                   * none */
     json answer; /* to that: {approved, data}; JSON_INVALID: none */
+    const char *mute; /* why nobody can be asked, although there is somebody; NULL: they can */
     /* `question` is {title, payload, form}, clean and short; `noted` comes back as `asked`. Views;
      * the last one counts. */
     void (*ask)(json question, json noted, void *context);

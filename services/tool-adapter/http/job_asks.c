@@ -29,6 +29,10 @@ void job_asks_init(struct job_asks *asks, const Pb__LeasedJob *leased)
                                          .answer       = parsed(leased->answer_json)};
     asks->respondent = (struct respondent){
         .asked = asks->asked, .answer = asks->answer, .ask = ask, .context = asks};
+    if (!leased->takes_questions) {
+        asks->respondent.mute = "the scheduler is older than this tool-adapter and puts no "
+                                "questions to people; update it";
+    }
 }
 
 void job_asks_done(struct job_asks *asks)

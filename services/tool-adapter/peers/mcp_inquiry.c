@@ -117,6 +117,10 @@ status mcp_inquiry_put(const struct respondent *respondent, json asked,
 {
     CLEANUP(json_unrefp) json question = json_invalid();
     int64_t round                      = 0;
+    if (respondent->mute) {
+        return fail(ret_why, STATUS_FAILED_PRECONDITION,
+                    "the server asks for input that nobody can be asked for: %s", respondent->mute);
+    }
     (void)json_to_int(json_get_text(respondent->asked, "round"), &round);
     if (round >= MCP_ROUNDS_MAX) {
         return fail(ret_why, STATUS_RESOURCE_EXHAUSTED,

@@ -127,6 +127,7 @@ static status lease_job(struct engine *engine, const struct poll *poll, struct o
     leased->deadline_us      = job->attempt_ends_us;
     leased->probe            = job->is_probe;
     leased->queued_us        = job->queued_us;
+    leased->takes_questions  = true;
     if (job->target) leased->target = text_in(arena, job->target->name);
     leased->needs_price = job->funding && job->funding->needs_price;
     leased->room        = room_of(job, arena);
