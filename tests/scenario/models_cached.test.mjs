@@ -21,7 +21,7 @@ const model = await Upstream.start(async (request) => {
   const thought = body.messages.at(-1).content === 'think' ? { reasoning_content: 'well' } : {};
   if (!body.stream) return { body: { id: 'x', model: 'm', choices: [{ index: 0, message: { role: 'assistant', content: text, ...thought }, finish_reason: finish }], usage: USAGE } };
   const chunk = (delta, reason = null) => `data: ${JSON.stringify({ id: 'x', object: 'chat.completion.chunk', created: 1, model: 'm', choices: [{ index: 0, delta, finish_reason: reason }] })}\n\n`;
-  return { headers: { 'content-type': 'text/event-stream' }, text: `${chunk({ content: text.slice(0, 3) })}${chunk({ content: text.slice(3) })}${chunk({}, finish)}data: ${JSON.stringify({ id: 'x', choices: [], usage: USAGE })}\n\ndata: [DONE]\n\n` };
+  return { headers: { 'content-type': 'text/event-stream' }, text: `${chunk({ content: text.slice(0, 3), ...thought })}${chunk({ content: text.slice(3) })}${chunk({}, finish)}data: ${JSON.stringify({ id: 'x', choices: [], usage: USAGE })}\n\ndata: [DONE]\n\n` };
 });
 after(() => model.stop());
 
@@ -177,6 +177,17 @@ scenario('equal calls wait for the first; if it fails or is given up the next on
   await suite.until('the next one goes', () => model.requests.length === from + 5);
   letGo();
   assert.equal((await next).status, 200);
+
+  // An answer with thoughts serves its own protocol: those of another one that have waited for it are one request, too.
+  held = new Promise((resolve) => { letGo = resolve; });
+  const [think, streams] = [{ messages: [{ role: 'user', content: 'think' }], max_tokens: 9 }, () => suite['llm-proxy'].metric('tutti_llm_streams_open')];
+  const leader = ask(suite, think);
+  await suite.until('it leads', () => model.requests.length === from + 6);
+  const others = Array.from({ length: 3 }, () => claude(suite, { ...think, stream: true }));
+  await suite.until('they wait', async () => await streams() === others.length);
+  letGo();
+  assert.deepEqual([cached(await leader), (await Promise.all(others)).map(cached).sort()], ['miss', ['joined', 'joined', 'miss']]);
+  assert.equal(model.requests.length, from + 7);
   onCall = async () => {};
 });
 

@@ -66,23 +66,35 @@ static bool is_key(const struct answer_key *a, const struct answer_key *b)
     return memcmp(a->digest, b->digest, sizeof a->digest) == 0;
 }
 
-/* In the middle of the end of the other one: what follows is done on the next turn. */
-static void on_landed(struct saved_answer *saved, void *context)
+static void be_patient(struct llm_call *call);
+
+/* Goes, or waits for the equal one of that key which goes already. */
+static bool board(struct llm_call *call, const struct answer_key *key)
 {
-    struct llm_call *call           = context;
-    const struct call_saving *saves = call->saving;
-    int64_t now_ms                  = loop_now_ms(call->pipeline->options.loop);
-    bool is_ours = saved && (is_key(&saved->key, &saves->key) || is_key(&saved->key, &saves->own));
-    if (!is_ours) { /* none, or one for clients of another protocol */
-        call->saving->said = CACHED_MISS;
-        run_at(call, go, now_ms);
-        return;
-    }
-    call->saving->answer = saved_answer_ref(saved);
-    run_at(call, play, now_ms);
+    struct call_saving *saves = call->saving;
+    bool leads                = answer_cache_board(call->pipeline->cache, key, &saves->passenger);
+    saves->said               = leads ? CACHED_MISS : CACHED_JOINED;
+    return leads;
 }
 
-static void be_patient(struct llm_call *call);
+/* In the middle of the end of the other one: what follows is done on the next turn. An answer for
+ * clients of another protocol only is none; then one goes for all of this protocol that wait. */
+static void on_landed(struct saved_answer *saved, void *context)
+{
+    struct llm_call *call     = context;
+    struct call_saving *saves = call->saving;
+    int64_t now_ms            = loop_now_ms(call->pipeline->options.loop);
+    bool is_ours = saved && (is_key(&saved->key, &saves->key) || is_key(&saved->key, &saves->own));
+    if (is_ours) {
+        saves->answer = saved_answer_ref(saved);
+        run_at(call, play, now_ms);
+    } else if (saved && !board(call, &saves->own)) {
+        be_patient(call);
+    } else {
+        saves->said = CACHED_MISS;
+        run_at(call, go, now_ms);
+    }
+}
 
 /* Waits on, as long as it may; goes itself if who leads is held up. */
 static void on_patience(void *context)
@@ -132,8 +144,7 @@ bool call_ask_saved(struct llm_call *call)
         return true;
     }
     saves->passenger = (struct passenger){.landed = on_landed, .context = call};
-    bool leads       = answer_cache_board(cache, &saves->key, &saves->passenger);
-    saves->said      = leads ? CACHED_MISS : CACHED_JOINED;
+    bool leads       = board(call, &saves->key);
     if (!leads) be_patient(call);
     return !leads;
 }
