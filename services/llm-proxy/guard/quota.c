@@ -8,7 +8,7 @@
 #include <string.h>
 
 enum {
-    TOKENS_MAX     = 1'000'000'000, /* said at a time */
+    TOKENS_MAX     = 1'000'000'000, /* said at a time, and of one call at most */
     LIMIT_SIZE     = sizeof "tokens:" + QUOTA_TARGET_SIZE,
     PARTS_OF_LIMIT = 2, /* calls and tokens, in this order */
 };
@@ -345,7 +345,7 @@ void quota_leave(struct quota_pass *pass, int64_t tokens)
     }
     if (pass->has_permit) quota->used--;
     if (pass->has_permit && !quota->counts_starts) quota->spare++;
-    int64_t owed = pass->tokens > 0 ? tokens - pass->tokens : 0;
+    int64_t owed = pass->tokens > 0 ? at_most(tokens, TOKENS_MAX) - pass->tokens : 0;
     quota->spare_tokens -= owed;
     if (quota->spare_tokens < 0) { /* it has taken more than anybody was given */
         quota->owed_tokens -= quota->spare_tokens;

@@ -10,6 +10,7 @@
 enum { SHARE = 8 /* of the newest: one of so many */, NAME_BYTES_MAX = 512 };
 
 static const double ratio_at_first = 0.25;
+static const double ratio_max      = 1.0;  /* the rest is no text: tools, images */
 static const double estimate_max   = 1e12; /* tokens */
 
 struct token_ratios {
@@ -64,7 +65,7 @@ void token_ratios_note(struct token_ratios *ratios, const char *provider, str mo
     if (size < TOKEN_RATIO_FROM || tokens <= 0) return;
     double *ratio = find(ratios, provider, model);
     if (!ratio) ratio = add(ratios, provider, model);
-    if (ratio) *ratio += ((double)tokens / (double)size - *ratio) / SHARE;
+    if (ratio) *ratio += (fmin((double)tokens / (double)size, ratio_max) - *ratio) / SHARE;
 }
 
 bool token_ratios_knows(const struct token_ratios *ratios, const char *provider, str model)

@@ -3,8 +3,9 @@
  * aside before anybody has counted.
  *
  * A quarter of a token, until its upstream has said otherwise; then a moving average of what was
- * said, an eighth of which is the newest answer. Short questions are not taken for it: most of
- * their tokens are what stands around the text.
+ * said, an eighth of which is the newest answer, and at most one token. Short questions are not
+ * taken for it: most of their tokens are what stands around the text. So it may be with tools and
+ * images, which are no bytes here: a text after them is not to seem many times its size.
  *
  * Pure. Threads: none.
  */

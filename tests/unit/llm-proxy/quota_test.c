@@ -126,6 +126,21 @@ static void more_than_all_goes_when_all_is_there(void **)
     guard_world_end(&world);
 }
 
+/* What it says of its answer is only what it says. */
+static void no_upstream_makes_a_limit_owe_for_ever(void **)
+{
+    struct world world;
+    struct asker askers[3];
+    guard_world_begin(&world, (struct said){.tokens_max = 100, .tokens_left = 100});
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(enter(&world, 30, &askers[i]), QUOTA_WAIT);
+        assert_true(decided(&world, &askers[i]));
+    }
+    for (int i = 0; i < 3; i++) quota_leave(&askers[i].pass, INT64_MAX);
+    assert_int_equal(told(&world, 3 + 3).tokens_spent, 3 * (1'000'000'000 - INT64_C(30)));
+    guard_world_end(&world);
+}
+
 static void calls_of_a_model_are_counted(void **)
 {
     struct world world;
@@ -171,13 +186,16 @@ static void a_ratio_moves_with_what_upstreams_say(void **)
     token_ratios_note(ratios, "p", model, TOKEN_RATIO_FROM - 1, 10);
     token_ratios_note(ratios, "p", model, 1'000, -1);
     assert_false(token_ratios_knows(ratios, "p", model));
-    token_ratios_note(ratios, "p", model, 1'000, 1'050); /* 0.25 + (1.05 - 0.25) / 8 */
+    token_ratios_note(ratios, "p", model, 1'000, 650); /* 0.25 + (0.65 - 0.25) / 8 */
     assert_true(token_ratios_knows(ratios, "p", model));
-    assert_int_equal(token_ratios_estimate(ratios, "p", model, 1'000), 350);
+    assert_int_equal(token_ratios_estimate(ratios, "p", model, 1'000), 300);
     for (int i = 0; i < 200; i++) token_ratios_note(ratios, "p", model, 1'000, 500);
     assert_in_range(token_ratios_estimate(ratios, "p", model, 1'000), 500, 501);
     assert_int_equal(token_ratios_estimate(ratios, "q", model, 1'000), 250);
     assert_true(token_ratios_estimate(ratios, "p", model, UINT64_MAX) > 0);
+    for (int i = 0; i < 200; i++) token_ratios_note(ratios, "p", model, 1'000, INT64_MAX);
+    assert_in_range(token_ratios_estimate(ratios, "p", model, 1'000), 999,
+                    1'000); /* tools, images */
     token_ratios_freep(&ratios);
 }
 
@@ -189,6 +207,7 @@ int main(void)
         cmocka_unit_test(what_was_used_above_it_is_told),
         cmocka_unit_test(what_is_owed_is_told_until_it_is_heard),
         cmocka_unit_test(more_than_all_goes_when_all_is_there),
+        cmocka_unit_test(no_upstream_makes_a_limit_owe_for_ever),
         cmocka_unit_test(calls_of_a_model_are_counted),
         cmocka_unit_test(who_waits_may_leave),
         cmocka_unit_test(a_ratio_moves_with_what_upstreams_say),
