@@ -346,6 +346,9 @@ status engine_bury_emitted(struct engine *engine, const struct live_run *live,
 
 status engine_lease(struct engine *engine, struct command *command, struct error *reterr);
 void engine_give_up(struct engine *engine, struct command *command);
+
+/** The same of all polls of a process that is dead. */
+void engine_give_up_polls(struct engine *engine, uint64_t instance);
 status engine_heartbeat(struct engine *engine, struct command *command, struct error *reterr);
 
 void engine_look_at_job(struct engine *engine, struct command *command); /* job_holders.c */

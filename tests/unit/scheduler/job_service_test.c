@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "support/scheduler/rig.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 
 /* A job whose attempts follow each other at once, three in all. */
@@ -294,6 +295,70 @@ static void test_what_a_dead_process_held_is_offered_at_once(void **)
     rig_done(&rig);
 }
 
+struct parked {
+    atomic_bool is_over;
+    status code;
+    size_t job_count;
+};
+
+static void on_leased(const struct rpc_answer *answer, void *context)
+{
+    struct parked *parked        = context;
+    const Pb__LeasedJobs *leased = answer->message;
+    parked->code                 = answer->code;
+    parked->job_count            = leased ? leased->n_jobs : 0;
+    atomic_store(&parked->is_over, true);
+}
+
+/* A poll of worker "v", as its process `instance`, that waits for a job long. */
+static void park(struct rig *rig, uint64_t instance, struct parked *parked)
+{
+    const char *queues[]       = {"llm"};
+    Pb__LeaseJobs message      = PB__LEASE_JOBS__INIT;
+    message.queues             = queues;
+    message.n_queues           = 1;
+    message.worker             = "v";
+    message.kind               = "llm";
+    message.count_max          = 1;
+    message.wait_ms            = RIG_WAIT_MS;
+    message.instance           = instance;
+    struct rpc_request request = {.service        = &pb__jobs__descriptor,
+                                  .method         = "Lease",
+                                  .message        = &message,
+                                  .timeout_ms     = 2 * RIG_WAIT_MS,
+                                  .wait_for_ready = true,
+                                  .namespace      = str_from("*"),
+                                  .done           = on_leased,
+                                  .context        = parked};
+    struct error error         = {};
+    if (rpc_client_call(rig->client, &request, NULL, &error) != STATUS_OK)
+        fail_msg("%s", error.text);
+}
+
+/* Its machine is lost, and nobody has noticed it yet: what it held is not for its own polls. */
+static void test_polls_of_a_dead_process_get_nothing(void **)
+{
+    struct rig rig       = {.instance = 7};
+    struct parked parked = {};
+    rig_init(&rig, 1, true);
+    rig_put(&rig, "job", retried);
+    (void)rig_start(&rig, "job", NULL);
+    const Pb__LeasedJob *held = rig_lease(&rig, "llm", 5'000);
+    park(&rig, 7, &parked);
+    while (rig_queue(&rig, "llm")->workers < 2) {
+        rig_forget(&rig);
+        rig_pause();
+    }
+    tell_death(&rig, 8, 7);
+    const Pb__LeasedJob *next = rig_lease(&rig, "llm", 5'000);
+    assert_non_null(next);
+    assert_string_equal(next->id, held->id);
+    while (!atomic_load(&parked.is_over)) rig_pause();
+    assert_int_equal(parked.code, STATUS_CANCELLED);
+    assert_int_equal(parked.job_count, 0);
+    rig_done(&rig);
+}
+
 /* What it died of may be the job: the third death of an attempt fails it, as silence does. */
 static void test_a_job_that_kills_its_workers_fails(void **)
 {
@@ -548,6 +613,7 @@ int main(void)
         cmocka_unit_test(test_a_restart_offers_what_nobody_has),
         cmocka_unit_test(test_a_lease_unclaimed_after_a_restart_is_no_attempt),
         cmocka_unit_test(test_what_a_dead_process_held_is_offered_at_once),
+        cmocka_unit_test(test_polls_of_a_dead_process_get_nothing),
         cmocka_unit_test(test_a_job_that_kills_its_workers_fails),
         cmocka_unit_test(test_a_worker_that_tells_what_it_has_sets_free_what_it_never_got),
         cmocka_unit_test(test_an_expired_lease_is_an_attempt),

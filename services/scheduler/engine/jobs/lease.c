@@ -336,6 +336,20 @@ static struct poll *make_poll(struct engine *engine, struct command *command)
     return poll;
 }
 
+/* Nobody takes its answer. */
+static void give_up(struct engine *engine, struct poll *poll)
+{
+    poll_unpark(&engine->polls, poll);
+    (void)command_refuse(poll->command, STATUS_CANCELLED, NULL, "the caller has gone");
+    finish_poll(engine, poll);
+}
+
+void engine_give_up_polls(struct engine *engine, uint64_t instance)
+{
+    struct poll *poll;
+    while ((poll = poll_of_process(&engine->polls, instance))) give_up(engine, poll);
+}
+
 status engine_lease(struct engine *engine, struct command *command, struct error *reterr)
 {
     struct poll *poll = make_poll(engine, command);
@@ -361,11 +375,7 @@ status engine_lease(struct engine *engine, struct command *command, struct error
 void engine_give_up(struct engine *engine, struct command *command)
 {
     struct poll *poll = poll_find(&engine->polls, command->id);
-    if (poll) {
-        poll_unpark(&engine->polls, poll);
-        (void)command_refuse(poll->command, STATUS_CANCELLED, NULL, "the caller has gone");
-        finish_poll(engine, poll);
-    }
+    if (poll) give_up(engine, poll);
     engine_answer(engine, command);
 }
 

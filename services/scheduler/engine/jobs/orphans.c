@@ -36,10 +36,12 @@ static status leave(struct engine *engine, struct open_job *job, struct error *r
 }
 
 /* An attempt that fails may end jobs and begin others, so those that are open are looked through
- * until there is none. */
+ * until there is none. Its polls may still be parked where the loss of its machine has not been
+ * noticed: they would have the same jobs again. */
 static status offer_dead(struct engine *engine, uint64_t instance, struct error *reterr)
 {
     bool is_found = instance != 0;
+    if (is_found) engine_give_up_polls(engine, instance);
     while (is_found) {
         size_t cursor        = 0;
         struct open_job *job = NULL;

@@ -153,6 +153,15 @@ struct poll *poll_called_off(const struct polls *polls)
     return NULL;
 }
 
+struct poll *poll_of_process(const struct polls *polls, uint64_t instance)
+{
+    for (size_t i = 1; i <= polls->by_end.count; i++) {
+        struct poll *poll = poll_of(polls->by_end.links[i]);
+        if (poll->instance == instance) return poll;
+    }
+    return NULL;
+}
+
 struct poll *poll_find(const struct polls *polls, uint64_t id)
 {
     for (size_t i = 1; i <= polls->by_end.count; i++) {

@@ -63,6 +63,9 @@ struct poll *poll_next(const struct queue *queue);
 /** The first whose worker is called off, and hears it; NULL: none. */
 struct poll *poll_called_off(const struct polls *polls);
 
+/** A parked poll of that process of a worker; NULL: none. */
+struct poll *poll_of_process(const struct polls *polls, uint64_t instance);
+
 void polls_init(struct polls *polls);
 void polls_done(struct polls *polls); /* frees those that are parked; their commands are answered */
 
