@@ -165,6 +165,7 @@ static void tell(const struct run *run, const struct event *event, void *context
     bool is_attempt   = event->kind == EVENT_JOB_RETRIED || state;
     if (is_attempt && event->attempt > 0) telling->view->job->attempt = event->attempt;
     if (state) telling->view->state = state;
+    telling->view->error_json = (ProtobufCBinaryData){}; /* of an attempt before */
     if (event->error.kind == JSON_INVALID || telling->failed != STATUS_OK) return;
     telling->failed = json_in(telling->arena, event->error, &telling->view->error_json, NULL);
 }

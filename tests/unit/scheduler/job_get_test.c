@@ -137,6 +137,32 @@ static void test_those_that_have_ended(void **)
     rig_done(&rig);
 }
 
+/* Why an attempt failed is no error of a job that went well in the end. */
+static void test_an_earlier_attempt_has_failed(void **)
+{
+    static const char again[] =
+        "  - a:\n      call: worker.f\n      with: {}\n"
+        "      metadata: {tutti: {queue: jobs, retry: {delay: {milliseconds: 1}, limit: {attempt: "
+        "{count: 3}}}}}\n";
+    struct rig rig = {};
+    rig_init(&rig, 1, true);
+    rig_put(&rig, "again", again);
+    (void)rig_start(&rig, "again", "{}");
+    const Pb__LeasedJob *leased = rig_lease_soon(&rig, "jobs");
+    Pb__JobFailed failed        = PB__JOB_FAILED__INIT;
+    failed.error_json           = rig_bytes("{\"type\":\"urn:no\",\"status\":503}");
+    failed.transient            = true;
+    assert_int_equal(rig_fail(&rig, leased, &failed), STATUS_OK);
+    const Pb__LeasedJob *next = rig_lease_soon(&rig, "jobs");
+    assert_string_equal(next->id, leased->id);
+    assert_int_equal(rig_complete(&rig, next, "1"), STATUS_OK);
+    const Pb__JobView *view = get(&rig, "default", next->id, STATUS_OK);
+    assert_string_equal(view->state, "completed");
+    assert_int_equal(view->job->attempt, 2);
+    assert_int_equal(view->error_json.len, 0);
+    rig_done(&rig);
+}
+
 static void test_what_is_not_there(void **)
 {
     static const char nowhere[] = "01M81KMZR300000000000T1YSW"; /* of partition 0 */
@@ -156,6 +182,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_state),
         cmocka_unit_test(test_those_that_have_ended),
+        cmocka_unit_test(test_an_earlier_attempt_has_failed),
         cmocka_unit_test(test_what_is_not_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
