@@ -85,31 +85,56 @@ static status read_source(struct module_call *call, const struct engine_request 
     return fail(reterr, STATUS_INVALID_ARGUMENT, "there is no such stored file");
 }
 
+static const struct {
+    const char *mime;
+    enum document_form form;
+} forms[] = {{"text/plain", DOCUMENT_TEXT},
+             {"text/markdown", DOCUMENT_MARKDOWN},
+             {"text/x-markdown", DOCUMENT_MARKDOWN},
+             {"text/html", DOCUMENT_HTML},
+             {"application/xhtml+xml", DOCUMENT_HTML}};
+
 /* "text/html; charset=utf-8" */
+static str without_parameters(str mime)
+{
+    const char *end = mime.len > 0 ? memchr(mime.ptr, ';', mime.len) : NULL;
+    return end ? str_slice(mime, 0, (size_t)(end - mime.ptr)) : mime;
+}
+
+static bool has_form(str mime)
+{
+    for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
+        if (str_is(mime, forms[i].mime)) return true;
+    }
+    return false;
+}
+
+/* Of what nobody has said more of: what is stored, or comes along, has a type of its own. */
+static str usual_mime(json settings, const struct stored_file *file)
+{
+    static const char *const plain[] = {"text/csv", "text/xml", "application/xml",
+                                        "application/json", "application/x-ndjson"};
+    json said                        = json_get_text(json_get_text(settings, "blob"), "mime");
+    str own      = json_is(said, JSON_TEXT) ? without_parameters(json_str(said)) : (str){};
+    str mime     = file->id ? str_from(file->media_type) : own;
+    bool is_text = mime.len == 0;
+    for (size_t i = 0; i < ARRAY_LEN(plain); i++) is_text |= str_is(mime, plain[i]);
+    if (!file->id) {
+        is_text |= str_is(mime, "application/octet-stream") ||
+                   (str_starts_with(mime, str_from("text/")) && !has_form(mime));
+    }
+    return is_text ? str_from("text/plain") : mime;
+}
+
 static status read_form(struct module_call *call, json settings, const struct stored_file *file,
                         enum document_form *ret_form, struct error *reterr)
 {
-    static const struct {
-        const char *mime;
-        enum document_form form;
-    } rows[]                         = {{"text/plain", DOCUMENT_TEXT},
-                                        {"text/markdown", DOCUMENT_MARKDOWN},
-                                        {"text/x-markdown", DOCUMENT_MARKDOWN},
-                                        {"text/html", DOCUMENT_HTML},
-                                        {"application/xhtml+xml", DOCUMENT_HTML}};
-    static const char *const plain[] = {"text/csv", "text/xml", "application/xml",
-                                        "application/json", "application/x-ndjson"};
-    const char *usual                = file->id ? file->media_type : "text/plain";
-    str mime                         = {};
-    for (size_t i = 0; i < ARRAY_LEN(plain); i++) {
-        if (strcmp(usual, plain[i]) == 0) usual = "text/plain"; /* a stored file of this type */
-    }
-    TRY(module_text(call->arena, settings, "mime", usual, &mime, reterr));
-    const char *end = mime.len > 0 ? memchr(mime.ptr, ';', mime.len) : NULL;
-    if (end) mime.len = (size_t)(end - mime.ptr);
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        *ret_form = rows[i].form;
-        if (str_is(mime, rows[i].mime)) return STATUS_OK;
+    str mime = {};
+    TRY(module_text(call->arena, settings, "mime", "", &mime, reterr));
+    mime = mime.len > 0 ? without_parameters(mime) : usual_mime(settings, file);
+    for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
+        *ret_form = forms[i].form;
+        if (str_is(mime, forms[i].mime)) return STATUS_OK;
     }
     if (file->id) {
         return fail(reterr, STATUS_INVALID_ARGUMENT,
@@ -117,7 +142,8 @@ static status read_form(struct module_call *call, json settings, const struct st
                     file->media_type);
     }
     return fail(reterr, STATUS_INVALID_ARGUMENT,
-                "`mime` is not supported: text/plain, text/markdown and text/html are");
+                "`mime`, or that of the blob, is not supported: text/plain, text/markdown and "
+                "text/html are");
 }
 
 static status read_options(json settings, struct split_options *ret_options, struct error *reterr)

@@ -112,6 +112,25 @@ static json shown_new(const char *id, const char *name, const char *mime, int64_
     return shown;
 }
 
+/* Members of the objects of a list. */
+static status check_list(str name, json property, json list, const struct file_set *files,
+                         struct error *reterr)
+{
+    json members = json_get_text(json_get_text(property, "items"), "properties");
+    for (size_t i = 0; i < json_count(members); i++) {
+        json member = json_value_at(members, i);
+        for (size_t k = 0; has_format(member, "file") && k < json_count(list); k++) {
+            json one = json_at(list, k);
+            if (!json_is(one, JSON_OBJECT)) continue;
+            json id = json_get(one, json_key_at(members, i));
+            const struct stored_file *file =
+                json_is(id, JSON_TEXT) ? file_set_find(files, json_str(id)) : NULL;
+            if (file) TRY(check(name, member, file, reterr));
+        }
+    }
+    return STATUS_OK;
+}
+
 status file_arguments_fill(const struct manifest_action *action, const struct file_set *files,
                            json *params, struct error *reterr)
 {
@@ -122,6 +141,7 @@ status file_arguments_fill(const struct manifest_action *action, const struct fi
         json value    = json_get(*params, name);
         json id       = json_is(value, JSON_OBJECT) ? json_get_text(value, "file") : value;
         bool is_blob  = has_format(property, "blob") && json_is(value, JSON_OBJECT);
+        if (json_is(value, JSON_ARRAY)) TRY(check_list(name, property, value, files, reterr));
         if (!json_is(id, JSON_TEXT) || !(is_blob || has_format(property, "file"))) continue;
         const struct stored_file *file = file_set_find(files, json_str(id));
         if (!file) continue;

@@ -25,7 +25,7 @@ size_t file_arguments_find(const struct manifest_action *action, json params,
                            str ret_ids[FILE_SET_MAX + 1]);
 
 /** Says of each blob what it is. INVALID_ARGUMENT: the action does not take files of its type, or
- * of its size (`mime`, `max_size` of the parameter). */
+ * of its size (`mime`, `max_size` of the parameter, or of the member of a list's objects). */
 status file_arguments_fill(const struct manifest_action *action, const struct file_set *files,
                            json *params, struct error *reterr);
 

@@ -100,6 +100,21 @@ static void takes_bytes_and_names_what_has_no_name(void **state)
     assert_true(str_is(
         json_str(json_get_text(chunk, "key")),
         "e71530e478475c7fb8137fe05abfac99f310334a496d9294dedc93cbaf1d3000#0")); /* of the bytes */
+    static const struct {
+        const char *settings, *text;
+    } types[] = {
+        {"{\"blob\":{\"base64\":\"PHA+YQ==\",\"mime\":\"text/html; charset=utf-8\"}}", "a"},
+        {"{\"blob\":{\"base64\":\"PHA+YQ==\",\"mime\":\"text/html\"},\"mime\":\"text/plain\"}",
+         "<p>a"},
+        {"{\"blob\":{\"base64\":\"PHA+YQ==\"}}", "<p>a"},
+        {"{\"blob\":{\"base64\":\"PHA+YQ==\",\"mime\":\"application/octet-stream\"}}", "<p>a"},
+        {"{\"blob\":{\"base64\":\"PHA+YQ==\",\"mime\":\"text/x-notes\"}}", "<p>a"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+        assert_int_equal(ask(it, types[i].settings), STATUS_OK);
+        json one = json_at(json_get_text(json_get_text(it->response, "body"), "chunks"), 0);
+        assert_string_equal(json_str(json_get_text(one, "text")).ptr, types[i].text);
+    }
     assert_body(it, "{\"text\":\" \\n\"}", "{\"chunks\":[]}");
 }
 
@@ -112,6 +127,7 @@ static void refuses(void **state)
         "{\"blob\":{\"$blob\":\"x\"}}",
         "{\"blob\":{\"base64\":\"!\"}}",
         "{\"text\":\"a\",\"mime\":\"application/pdf\"}",
+        "{\"blob\":{\"base64\":\"YQ==\",\"mime\":\"application/pdf\"}}",
         "{\"text\":\"a\",\"size\":15}",
         "{\"text\":\"a\",\"size\":\"100\"}",
         "{\"text\":\"a\",\"size\":100,\"overlap\":51}",

@@ -113,6 +113,34 @@ static void test_what_comes_along_is_measured_and_looked_at(void **)
     desk_close(&desk);
 }
 
+static void test_stored_files_in_a_list_are_measured_and_looked_at(void **)
+{
+    static const struct stored_file stored[] = {
+        {.id = "A", .name = "a", .media_type = "text/csv", .data = {"a;b", 3}},
+        {.id = "B", .name = "b", .media_type = "text/csv", .data = {"a;bc", 4}},
+        {.id = "C", .name = "c", .media_type = "image/png", .data = {"x", 1}}};
+    static const struct {
+        const char *params, *why; /* NULL: it is taken */
+    } rows[] = {
+        {"{\"more\":[]}", NULL},
+        {"{\"more\":[\"B\",1,{\"of\":7},{\"as\":\"B\"},{\"of\":\"A\"},{\"of\":\"A\"}]}", NULL},
+        {"{\"more\":[{\"of\":\"A\"},{\"of\":\"B\"}]}",
+         "`more`: the file `B` has 4 bytes, at most 3"},
+        {"{\"more\":[{\"of\":\"C\"}]}", "`more`: the file `C` is image/png, which is not taken"},
+    };
+    CLEANUP(desk_close) struct desk desk;
+    CLEANUP(file_set_freep) struct file_set *files = file_set_of(stored, ARRAY_LEN(stored));
+    desk_open(&desk);
+    const struct manifest_action *action = manifest_action(desk.manifest, str_from("stamp"));
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CLEANUP(json_unrefp) json params = parsed(rows[i].params);
+        struct error error               = {};
+        status code                      = file_arguments_fill(action, files, &params, &error);
+        assert_int_equal(code, rows[i].why ? STATUS_INVALID_ARGUMENT : STATUS_OK);
+        if (rows[i].why) assert_non_null(strstr(error.text, rows[i].why));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -120,6 +148,7 @@ int main(void)
         cmocka_unit_test(test_a_stored_file_is_not_given_to_others),
         cmocka_unit_test(test_an_output_is_as_promised_or_none),
         cmocka_unit_test(test_what_comes_along_is_measured_and_looked_at),
+        cmocka_unit_test(test_stored_files_in_a_list_are_measured_and_looked_at),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
