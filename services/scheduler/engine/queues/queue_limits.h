@@ -24,7 +24,7 @@ enum {
 };
 #define QUEUE_RATE_PERIOD_MIN_US INT64_C(1'000'000)
 #define QUEUE_RATE_PERIOD_MAX_US INT64_C(86'400'000'000)
-#define START_RATE_OWED_US_MAX   (INT64_C(1) << 60) /* some 36,000 years */
+#define START_RATE_OWED_US_MAX   (INT64_C(1) << 55) /* some 1,100 years: its end has four digits */
 
 struct queue_limits {
     uint32_t concurrency;   /* 0: no limit */
