@@ -2,6 +2,8 @@
  * other. */
 #include "llm-proxy/call/call_internal.h"
 
+#include "workflow/token_estimate.h"
+
 #include <stdio.h>
 
 enum { OUTPUT_RESERVED = 4'096 /* tokens of an answer of unknown length, and of a long one */ };
@@ -105,13 +107,17 @@ int64_t llm_question_tokens(const struct guard *guard, const struct llm_route *r
 {
     const struct token_ratios *ratios = guard_ratios(guard);
     uint64_t size                     = size_of(request);
+    int64_t others                    = guessed - (int64_t)(size / CHAT_BYTES_PER_TOKEN);
     int64_t most                      = 0;
+    if (others < 0) others = 0;
     for (uint32_t i = 0; i < route->target_count; i++) {
         const struct route_target *target = &route->targets[i];
         const char *provider              = target->provider->name;
         bool is_known                     = token_ratios_knows(ratios, provider, target->model);
-        int64_t tokens =
-            is_known ? token_ratios_estimate(ratios, provider, target->model, size) : guessed;
+        int64_t tokens                    = guessed;
+        if (is_known) {
+            tokens = others + token_ratios_estimate(ratios, provider, target->model, size);
+        }
         if (tokens > most) most = tokens;
     }
     return most;

@@ -2,6 +2,7 @@
  * scheduler. */
 #include "cmocka.h"
 
+#include "llm-proxy/call/call.h"
 #include "llm-proxy/guard/token_ratio.h"
 #include "support/llm-proxy/guard_world.h"
 
@@ -199,6 +200,23 @@ static void a_ratio_moves_with_what_upstreams_say(void **)
     token_ratios_freep(&ratios);
 }
 
+/* A model that has been asked for texts has said nothing about tools and shapes. */
+static void what_is_no_text_stays_guessed(void **)
+{
+    static const struct provider one = {.name = "one"};
+    const struct llm_route route     = {
+            .targets = {{.provider = &one, .model = {.ptr = "m", .len = 1}}}, .target_count = 1};
+    const struct chat_request request = {.stripped_size = 400};
+    struct world world;
+    guard_world_begin(&world, (struct said){});
+    struct token_ratios *ratios = guard_ratios(world.guard);
+    assert_int_equal(llm_question_tokens(world.guard, &route, &request, 9'100), 9'100);
+    for (int i = 0; i < 200; i++) token_ratios_note(ratios, "one", route.targets[0].model, 400, 80);
+    assert_in_range(llm_question_tokens(world.guard, &route, &request, 9'100), 9'080, 9'081);
+    assert_in_range(llm_question_tokens(world.guard, &route, &request, 10), 80, 81);
+    guard_world_end(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -211,6 +229,7 @@ int main(void)
         cmocka_unit_test(calls_of_a_model_are_counted),
         cmocka_unit_test(who_waits_may_leave),
         cmocka_unit_test(a_ratio_moves_with_what_upstreams_say),
+        cmocka_unit_test(what_is_no_text_stays_guessed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
