@@ -6,47 +6,20 @@
 #include "config/config_pii.h"
 #include "http/http.h"
 #include "http/url.h"
-#include "json/json_pointer.h"
+#include "tool-adapter/connections/config_entry.h"
 #include "json/json_text.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { POINTER_MAX = 512 /* bytes */, LIMIT_MAX = 1'000'000 };
+enum { LIMIT_MAX = 1'000'000 };
 
 struct reading {
-    const struct config *config;
-    struct diagnostics *list;
-    struct arena *arena;
+    struct config_entry place;
     const struct manifest *manifest;
     struct connection *connection;
 };
-
-PRINTF_LIKE(5, 6)
-static void found(const struct reading *reading, const char *member, str below, const char *hint,
-                  const char *format, ...)
-{
-    char text[ERROR_TEXT_MAX];
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    CLEANUP(buf_done) struct buf pointer = buf_init(POINTER_MAX);
-    (void)buf_put_text(&pointer, "/tools/connections");
-    (void)json_pointer_add(&pointer, str_from(reading->connection->name));
-    if (member) (void)json_pointer_add(&pointer, str_from(member));
-    if (below.len > 0) (void)json_pointer_add(&pointer, below);
-    config_found(reading->config, reading->list, buf_str(&pointer), hint, "%s", text);
-}
-
-static const char *keep(const struct reading *reading, str text)
-{
-    const char *copy = arena_strdup(reading->arena, text);
-    ASSERT(copy); /* a configuration has at most 512 KiB */
-    return copy;
-}
 
 /* --- members ---------------------------------------------------------------------------------- */
 
@@ -61,7 +34,8 @@ static void check_members(const struct reading *reading, json entry)
         for (size_t k = 0; k < ARRAY_LEN(known); k++) is_known |= str_is(key, known[k]);
         if (is_known) continue;
         const char *near = nearest_name(key, known, ARRAY_LEN(known));
-        found(reading, NULL, key, near ? near : "", "`%s` is not known here", keep(reading, key));
+        config_entry_found(&reading->place, NULL, key, near ? near : "", "`%s` is not known here",
+                           config_entry_keep(&reading->place, key));
     }
 }
 
@@ -74,14 +48,14 @@ static const char *const *texts_of(const struct reading *reading, json entry, co
         is_fine = json_is(json_at(list, i), JSON_TEXT);
     }
     if (!is_fine) {
-        found(reading, member, (str){}, "", "`%s` is a list of at most %d texts", member,
-              CONNECTION_LIST_MAX);
+        config_entry_found(&reading->place, member, (str){}, "",
+                           "`%s` is a list of at most %d texts", member, CONNECTION_LIST_MAX);
         return NULL;
     }
-    const char **items = arena_alloc(reading->arena, (json_count(list) + 1) * sizeof *items);
+    const char **items = arena_alloc(reading->place.arena, (json_count(list) + 1) * sizeof *items);
     ASSERT(items);
     for (size_t i = 0; i < json_count(list); i++) {
-        items[i] = keep(reading, json_str(json_at(list, i)));
+        items[i] = config_entry_keep(&reading->place, json_str(json_at(list, i)));
     }
     return items;
 }
@@ -102,8 +76,10 @@ static void read_config(const struct reading *reading, json given)
     struct error error                = {};
     connection->config                = frozen_copy(given);
     status code =
-        scope_config(reading->manifest, connection->config, reading->arena, &checked, &error);
-    if (code != STATUS_OK) found(reading, "config", (str){}, "", "%s", error.text);
+        scope_config(reading->manifest, connection->config, reading->place.arena, &checked, &error);
+    if (code != STATUS_OK) {
+        config_entry_found(&reading->place, "config", (str){}, "", "%s", error.text);
+    }
 }
 
 /* --- secrets ---------------------------------------------------------------------------------- */
@@ -123,14 +99,15 @@ static void read_secret(const struct reading *reading, str name, json reference)
     struct error error             = {};
     str value                      = {};
     if (!slot) {
-        found(reading, "secrets", name, "", "the adapter `%s` has no secret `%s`",
-              reading->manifest->name, keep(reading, name));
+        config_entry_found(&reading->place, "secrets", name, "",
+                           "the adapter `%s` has no secret `%s`", reading->manifest->name,
+                           config_entry_keep(&reading->place, name));
         return;
     }
     if (connection->secret_count == CONNECTION_SECRETS_MAX) return; /* slots are fewer */
-    if (config_secret_read(reading->config, reference, reading->arena, &value, &error) !=
-        STATUS_OK) {
-        found(reading, "secrets", name, "{ secret: NAME }", "%s", error.text);
+    if (config_secret_read(reading->place.config, reference, reading->place.arena, &value,
+                           &error) != STATUS_OK) {
+        config_entry_found(&reading->place, "secrets", name, "{ secret: NAME }", "%s", error.text);
         return;
     }
     connection->secrets[connection->secret_count++] =
@@ -193,7 +170,7 @@ static bool sends_requests(const struct manifest *manifest)
 /* Its password is a secret of its own: who masks the URL alone would show it. */
 static void hide_password(const struct reading *reading, str url)
 {
-    str password = http_proxy_password(url, reading->arena);
+    str password = http_proxy_password(url, reading->place.arena);
     if (password.len == 0) return;
     (void)log_add_secret(password);
     json_mask_add(reading->connection->mask, password);
@@ -216,9 +193,9 @@ static void read_proxy(const struct reading *reading, json given)
     if (!is_there && reading->manifest->proxy) {
         (void)find_secret(reading->manifest->proxy, &url, NULL, connection);
     } else if (json_is(given, JSON_TEXT)) {
-        url = str_from(keep(reading, json_str(given)));
+        url = str_from(config_entry_keep(&reading->place, json_str(given)));
     } else if (is_there) {
-        code = config_secret_read(reading->config, given, reading->arena, &url, &error);
+        code = config_secret_read(reading->place.config, given, reading->place.arena, &url, &error);
     }
     if (code == STATUS_OK && url.len == 0 && !is_there) return;
     if (code == STATUS_OK) code = http_proxy_check(url, &error);
@@ -230,7 +207,7 @@ static void read_proxy(const struct reading *reading, json given)
                     reading->manifest->name);
     }
     if (code != STATUS_OK) {
-        found(reading, "proxy", (str){}, "{ secret: NAME }", "%s", error.text);
+        config_entry_found(&reading->place, "proxy", (str){}, "{ secret: NAME }", "%s", error.text);
         return;
     }
     connection->proxy = url;
@@ -259,7 +236,8 @@ static void read_count(const struct reading *reading, json entry, const char *me
         *ret_count = count;
         return;
     }
-    found(reading, member, (str){}, "", "`%s` is a whole number from 1 to %d", member, LIMIT_MAX);
+    config_entry_found(&reading->place, member, (str){}, "", "`%s` is a whole number from 1 to %d",
+                       member, LIMIT_MAX);
 }
 
 /* "3/s", "20/min" */
@@ -269,7 +247,8 @@ static void read_rate(const struct reading *reading, json entry, int64_t *ret_co
     json value = json_get_text(entry, "rate");
     if (json_is(value, JSON_INVALID)) return;
     if (json_is(value, JSON_TEXT) && rate_read(json_str(value).ptr, ret_count, ret_per_ms)) return;
-    found(reading, "rate", (str){}, "20/min", "`rate` is a number per s, min, h or day");
+    config_entry_found(&reading->place, "rate", (str){}, "20/min",
+                       "`rate` is a number per s, min, h or day");
 }
 
 static void read_gap(const struct reading *reading, json gap, const char *member, int64_t *ret_ms)
@@ -281,7 +260,7 @@ static void read_gap(const struct reading *reading, json gap, const char *member
         *ret_ms = ms;
         return;
     }
-    found(reading, "min_gap", str_from(member), "1s", "is a duration");
+    config_entry_found(&reading->place, "min_gap", str_from(member), "1s", "is a duration");
 }
 
 static void read_limits(const struct reading *reading, json entry)
@@ -306,12 +285,14 @@ static void check_budget(const struct reading *reading, json given)
         bool is_known = false;
         for (size_t k = 0; k < ARRAY_LEN(known); k++) is_known |= str_is(key, known[k]);
         if (!is_known) {
-            found(reading, "budgets", (str){}, "", "`%s` of a budget is not known here",
-                  keep(reading, key));
+            config_entry_found(&reading->place, "budgets", (str){}, "",
+                               "`%s` of a budget is not known here",
+                               config_entry_keep(&reading->place, key));
         }
     }
     if (!json_is(actions, JSON_ARRAY) || json_count(actions) == 0) {
-        found(reading, "budgets", (str){}, "", "`actions` of a budget are names of actions");
+        config_entry_found(&reading->place, "budgets", (str){}, "",
+                           "`actions` of a budget are names of actions");
         return;
     }
     for (size_t i = 0; i < json_count(actions); i++) {
@@ -319,9 +300,10 @@ static void check_budget(const struct reading *reading, json given)
         const struct manifest_action *action = NULL;
         if (json_is(name, JSON_TEXT)) action = manifest_action(reading->manifest, json_str(name));
         if (action && str_is(json_str(name), action->name)) continue; /* calls have that one */
-        found(reading, "budgets", (str){}, "", "the adapter `%s` has no action `%s`",
-              reading->manifest->name,
-              json_is(name, JSON_TEXT) ? keep(reading, json_str(name)) : "?");
+        config_entry_found(
+            &reading->place, "budgets", (str){}, "", "the adapter `%s` has no action `%s`",
+            reading->manifest->name,
+            json_is(name, JSON_TEXT) ? config_entry_keep(&reading->place, json_str(name)) : "?");
     }
 }
 
@@ -331,9 +313,10 @@ static struct formula *read_key(const struct reading *reading, json key)
     struct formula *formula    = NULL;
     struct error error         = {};
     if (json_is(key, JSON_INVALID)) return NULL;
-    if (formula_compile(key, FORMULA_KEEPS_NULL, json_invalid(), reading->arena, &formula, &fault,
-                        &error) != STATUS_OK) {
-        found(reading, "budgets", (str){}, "=.params.channel", "`key` of a budget: %s", error.text);
+    if (formula_compile(key, FORMULA_KEEPS_NULL, json_invalid(), reading->place.arena, &formula,
+                        &fault, &error) != STATUS_OK) {
+        config_entry_found(&reading->place, "budgets", (str){}, "=.params.channel",
+                           "`key` of a budget: %s", error.text);
     }
     return formula;
 }
@@ -346,11 +329,11 @@ static void read_budgets(const struct reading *reading, json list)
     if (json_is(list, JSON_INVALID)) return;
     connection->own_budgets = list = frozen_copy(list);
     if (!json_is(list, JSON_ARRAY) || count > RATE_BUDGETS_MAX) {
-        found(reading, "budgets", (str){}, "", "`budgets` is a list of at most %d",
-              RATE_BUDGETS_MAX);
+        config_entry_found(&reading->place, "budgets", (str){}, "",
+                           "`budgets` is a list of at most %d", RATE_BUDGETS_MAX);
         return;
     }
-    struct rate_budget *budgets = arena_alloc(reading->arena, (count + 1) * sizeof *budgets);
+    struct rate_budget *budgets = arena_alloc(reading->place.arena, (count + 1) * sizeof *budgets);
     ASSERT(budgets);
     connection->keys         = mem_new(count + 1, sizeof(struct formula *));
     connection->budgets      = budgets;
@@ -365,8 +348,8 @@ static void read_budgets(const struct reading *reading, json list)
         read_count(reading, given, "burst", &budgets[i].burst);
         read_rate(reading, given, &budgets[i].rate_count, &budgets[i].rate_per_ms);
         if (budgets[i].concurrency > 0 || budgets[i].rate_count > 0) continue;
-        found(reading, "budgets", (str){}, "rate: 20/min",
-              "a budget has a `rate` or a `concurrency`");
+        config_entry_found(&reading->place, "budgets", (str){}, "rate: 20/min",
+                           "a budget has a `rate` or a `concurrency`");
     }
 }
 
@@ -374,9 +357,9 @@ static void read_personal(const struct reading *reading, json rule)
 {
     struct error error = {};
     if (json_is(rule, JSON_INVALID)) return;
-    if (config_pii_read(reading->config, rule, reading->arena, &reading->connection->personal,
-                        &error) != STATUS_OK) {
-        found(reading, "pii", (str){}, "{ mode: mask }", "%s", error.text);
+    if (config_pii_read(reading->place.config, rule, reading->place.arena,
+                        &reading->connection->personal, &error) != STATUS_OK) {
+        config_entry_found(&reading->place, "pii", (str){}, "{ mode: mask }", "%s", error.text);
     }
 }
 
@@ -399,14 +382,14 @@ void connection_read(const struct config *config, str name, json entry,
                      const struct manifest *manifest, struct arena *arena, struct diagnostics *list,
                      struct connection *ret_connection)
 {
-    struct reading reading = {.config     = config,
-                              .list       = list,
-                              .arena      = arena,
-                              .manifest   = manifest,
-                              .connection = ret_connection};
+    struct reading reading = {
+        .place      = {.config = config, .list = list, .arena = arena, .map = "/tools/connections"},
+        .manifest   = manifest,
+        .connection = ret_connection};
     connection_default(manifest, ret_connection);
     ret_connection->is_entry = true;
-    ret_connection->name     = keep(&reading, name);
+    reading.place.name       = config_entry_keep(&reading.place, name);
+    ret_connection->name     = reading.place.name;
     check_members(&reading, entry);
     read_config(&reading, json_get_text(entry, "config"));
     json secrets = json_get_text(entry, "secrets");

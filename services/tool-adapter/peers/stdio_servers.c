@@ -4,9 +4,9 @@
 #include "base/assert.h"
 #include "base/attr.h"
 #include "base/mem.h"
+#include "tool-adapter/connections/config_entry.h"
 #include "json/json_pointer.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,36 +21,10 @@ struct stdio_servers {
 
 /* One entry, while it is read. */
 struct reading {
-    const struct config *config;
-    struct diagnostics *list;
-    struct arena *arena;
+    struct config_entry place;
     struct stdio_server *server;
     json entry;
 };
-
-PRINTF_LIKE(5, 6)
-static void found(const struct reading *reading, const char *member, str below, const char *hint,
-                  const char *format, ...)
-{
-    char text[ERROR_TEXT_MAX];
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    CLEANUP(buf_done) struct buf pointer = buf_init(POINTER_MAX);
-    (void)buf_put_text(&pointer, "/tools/mcp/stdio");
-    (void)json_pointer_add(&pointer, str_from(reading->server->name));
-    if (member) (void)json_pointer_add(&pointer, str_from(member));
-    if (below.len > 0) (void)json_pointer_add(&pointer, below);
-    config_found(reading->config, reading->list, buf_str(&pointer), hint, "%s", text);
-}
-
-static const char *keep(const struct reading *reading, str text)
-{
-    const char *copy = arena_strdup(reading->arena, text);
-    ASSERT(copy); /* a configuration has at most 512 KiB */
-    return copy;
-}
 
 /* What stands in a process's arguments ends with NUL. */
 static bool is_plain(json value)
@@ -67,8 +41,9 @@ static void check_members(const struct reading *reading, const char *of, json ma
         for (size_t k = 0; k < count; k++) is_known |= str_is(key, known[k]);
         if (is_known) continue;
         const char *near = nearest_name(key, known, count);
-        found(reading, of ? of : keep(reading, key), of ? key : (str){}, near ? near : "",
-              "`%s` is not known here", keep(reading, key));
+        config_entry_found(&reading->place, of ? of : config_entry_keep(&reading->place, key),
+                           of ? key : (str){}, near ? near : "", "`%s` is not known here",
+                           config_entry_keep(&reading->place, key));
     }
 }
 
@@ -80,10 +55,10 @@ static const char *read_path(const struct reading *reading, const char *member,
     json value = json_get_text(reading->entry, member);
     if (json_is(value, JSON_INVALID) && fallback) return fallback;
     if (is_plain(value) && json_str(value).ptr[0] == '/' && json_str(value).len < STDIO_PATH_MAX) {
-        return keep(reading, json_str(value));
+        return config_entry_keep(&reading->place, json_str(value));
     }
-    found(reading, member, (str){}, "", "`%s` is an absolute path: nothing is looked for in PATH",
-          member);
+    config_entry_found(&reading->place, member, (str){}, "",
+                       "`%s` is an absolute path: nothing is looked for in PATH", member);
     return "";
 }
 
@@ -94,18 +69,20 @@ static const char *const *read_texts(const struct reading *reading, const char *
     json list           = json_get_text(reading->entry, member);
     size_t count        = json_is(list, JSON_ARRAY) ? json_count(list) : 0;
     bool is_fine        = json_is(list, JSON_ARRAY) || json_is(list, JSON_INVALID);
-    const char **result = arena_alloc(reading->arena, (count + 2) * sizeof *result);
+    const char **result = arena_alloc(reading->place.arena, (count + 2) * sizeof *result);
     size_t at           = 0;
     ASSERT(result);
     if (first) result[at++] = first;
     for (size_t i = 0; i < count && count <= STDIO_ARGUMENTS_MAX; i++) {
         is_fine      = is_fine && is_plain(json_at(list, i));
-        result[at++] = is_plain(json_at(list, i)) ? keep(reading, json_str(json_at(list, i))) : "";
+        result[at++] = is_plain(json_at(list, i))
+                           ? config_entry_keep(&reading->place, json_str(json_at(list, i)))
+                           : "";
     }
     result[at] = NULL;
     if (is_fine && count <= STDIO_ARGUMENTS_MAX) return result;
-    found(reading, member, (str){}, "", "`%s` is a list of at most %d texts", member,
-          STDIO_ARGUMENTS_MAX);
+    config_entry_found(&reading->place, member, (str){}, "", "`%s` is a list of at most %d texts",
+                       member, STDIO_ARGUMENTS_MAX);
     return result;
 }
 
@@ -125,10 +102,11 @@ static str read_variable(const struct reading *reading, str name, json value)
     str text           = {.ptr = ""};
     if (is_plain(value)) return json_str(value);
     if (!json_is(value, JSON_OBJECT)) {
-        found(reading, "env", name, "{ secret: NAME }", "is a text or a secret");
-    } else if (config_secret_read(reading->config, value, reading->arena, &text, &error) !=
-               STATUS_OK) {
-        found(reading, "env", name, "{ secret: NAME }", "%s", error.text);
+        config_entry_found(&reading->place, "env", name, "{ secret: NAME }",
+                           "is a text or a secret");
+    } else if (config_secret_read(reading->place.config, value, reading->place.arena, &text,
+                                  &error) != STATUS_OK) {
+        config_entry_found(&reading->place, "env", name, "{ secret: NAME }", "%s", error.text);
         return (str){.ptr = ""};
     } else {
         json_mask_add(reading->server->mask, text);
@@ -142,26 +120,28 @@ static const char *const *read_environment(const struct reading *reading)
     static const char *const own[OWN_VARIABLES][2] = {{"PATH", "/usr/bin:/bin"},
                                                       {"LANG", "C.UTF-8"}};
     json map                                       = json_get_text(reading->entry, "env");
-    size_t count        = json_is(map, JSON_OBJECT) ? json_count(map) : 0;
-    const char **result = arena_alloc(reading->arena, (count + OWN_VARIABLES + 1) * sizeof *result);
-    size_t at           = 0;
+    size_t count = json_is(map, JSON_OBJECT) ? json_count(map) : 0;
+    const char **result =
+        arena_alloc(reading->place.arena, (count + OWN_VARIABLES + 1) * sizeof *result);
+    size_t at = 0;
     ASSERT(result);
     if (!json_is(map, JSON_OBJECT) && !json_is(map, JSON_INVALID)) {
-        found(reading, "env", (str){}, "", "`env` is a map of texts and secrets");
+        config_entry_found(&reading->place, "env", (str){}, "",
+                           "`env` is a map of texts and secrets");
     }
     for (size_t i = 0; i < OWN_VARIABLES; i++) {
         if (!json_is(json_get_text(map, own[i][0]), JSON_INVALID)) continue;
-        result[at++] = arena_printf(reading->arena, "%s=%s", own[i][0], own[i][1]);
+        result[at++] = arena_printf(reading->place.arena, "%s=%s", own[i][0], own[i][1]);
     }
     for (size_t i = 0; i < count; i++) {
         str name = json_key_at(map, i);
         if (!is_variable(name)) {
-            found(reading, "env", name, "", "is no name of a variable");
+            config_entry_found(&reading->place, "env", name, "", "is no name of a variable");
             continue;
         }
         str value = read_variable(reading, name, json_value_at(map, i));
         result[at++] =
-            arena_printf(reading->arena, STR_FMT "=" STR_FMT, STR_ARG(name), STR_ARG(value));
+            arena_printf(reading->place.arena, STR_FMT "=" STR_FMT, STR_ARG(name), STR_ARG(value));
     }
     result[at] = NULL;
     return result;
@@ -176,7 +156,8 @@ static uint64_t read_size(const struct reading *reading, json limits, const char
     uint64_t size = 0;
     if (json_is(value, JSON_INVALID)) return fallback;
     if (config_size_from(value, &size) && size >= 1'024 && (max == 0 || size <= max)) return size;
-    found(reading, "limits", str_from(member), "10MiB", "is a size of at least 1KiB");
+    config_entry_found(&reading->place, "limits", str_from(member), "10MiB",
+                       "is a size of at least 1KiB");
     return fallback;
 }
 
@@ -188,7 +169,7 @@ static void read_limits(const struct reading *reading)
     json descriptors                 = json_get_text(limits, "descriptors");
     int64_t count                    = 1'024;
     if (!json_is(limits, JSON_OBJECT) && !json_is(limits, JSON_INVALID)) {
-        found(reading, "limits", (str){}, "", "`limits` is a map");
+        config_entry_found(&reading->place, "limits", (str){}, "", "`limits` is a map");
     }
     check_members(reading, "limits", limits, known, ARRAY_LEN(known));
     server->memory_max    = read_size(reading, limits, "memory", (uint64_t)1 << 30, 0);
@@ -196,7 +177,8 @@ static void read_limits(const struct reading *reading)
     server->message_max   = read_size(reading, limits, "message", 10 << 20, STDIO_MESSAGE_MAX);
     bool is_given         = !json_is(descriptors, JSON_INVALID);
     if (is_given && (!json_to_int(descriptors, &count) || count < 16 || count > 1'000'000)) {
-        found(reading, "limits", str_from("descriptors"), "256", "is a number from 16");
+        config_entry_found(&reading->place, "limits", str_from("descriptors"), "256",
+                           "is a number from 16");
     }
     server->descriptors_max = (uint64_t)count;
 }
@@ -207,7 +189,7 @@ static void read_idle(const struct reading *reading)
     reading->server->idle_ms = STDIO_IDLE_MS;
     if (json_is(value, JSON_INVALID)) return;
     if (config_duration_from(value, &reading->server->idle_ms)) return;
-    found(reading, "idle", (str){}, "10m", "is a duration");
+    config_entry_found(&reading->place, "idle", (str){}, "10m", "is a duration");
 }
 
 /* --- the whole -------------------------------------------------------------------------------- */
@@ -228,7 +210,7 @@ static void read_server(struct reading *reading)
                                         "namespaces", "idle", "limits"};
     struct stdio_server *server      = reading->server;
     if (!json_is(reading->entry, JSON_OBJECT)) {
-        found(reading, NULL, (str){}, "", "is a map with a `command`");
+        config_entry_found(&reading->place, NULL, (str){}, "", "is a map with a `command`");
         return;
     }
     check_members(reading, NULL, reading->entry, known, ARRAY_LEN(known));
@@ -249,18 +231,22 @@ struct stdio_servers *stdio_servers_new(const struct config *config, json tree,
     for (size_t i = 0; json_is(tree, JSON_OBJECT) && i < json_count(tree); i++) {
         struct stdio_server spare = {};
         bool fits                 = servers->count < STDIO_SERVERS_MAX;
-        struct reading reading    = {.config = config,
-                                     .list   = list,
-                                     .arena  = servers->arena,
+        struct reading reading    = {.place  = {.config = config,
+                                                .list   = list,
+                                                .arena  = servers->arena,
+                                                .map    = "/tools/mcp/stdio"},
                                      .server = fits ? &servers->items[servers->count] : &spare,
                                      .entry  = json_value_at(tree, i)};
-        reading.server->name      = keep(&reading, json_key_at(tree, i));
+        reading.place.name        = config_entry_keep(&reading.place, json_key_at(tree, i));
+        reading.server->name      = reading.place.name;
         if (!fits) {
-            found(&reading, NULL, (str){}, "", "there are at most %d servers", STDIO_SERVERS_MAX);
+            config_entry_found(&reading.place, NULL, (str){}, "", "there are at most %d servers",
+                               STDIO_SERVERS_MAX);
             break;
         }
         if (!is_name(json_key_at(tree, i))) {
-            found(&reading, NULL, (str){}, "", "a name has small letters, digits, `-` and `_`");
+            config_entry_found(&reading.place, NULL, (str){}, "",
+                               "a name has small letters, digits, `-` and `_`");
         }
         reading.server->mask = json_mask_new();
         servers->count++;
