@@ -178,6 +178,7 @@ void conn_resume(struct conn *conn);
 /** A message for it follows soon: its memory is fetched meanwhile. NULL is fine. */
 static inline void conn_look_ahead(const struct conn *conn)
 {
+    if (!conn) return;
     __builtin_prefetch(conn);
     __builtin_prefetch((const char *)conn + offsetof(struct conn, first));
     __builtin_prefetch((const char *)conn + offsetof(struct conn, in));

@@ -129,7 +129,7 @@ struct loop_ahead {
     } pieces[LOOP_AHEAD_MAX];
 };
 
-/** More than LOOP_AHEAD_MAX are not kept. */
+/** NULL, and more than LOOP_AHEAD_MAX, are not kept. */
 void loop_ahead_add(struct loop_ahead *ahead, const void *memory, size_t size);
 
 /** `ahead` stays until loop_watch_remove(). NULL: none any more. */

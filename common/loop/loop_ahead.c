@@ -4,7 +4,7 @@ enum { CACHE_LINE = 64 /* bytes */, STEP = 2 /* descriptors */ };
 
 void loop_ahead_add(struct loop_ahead *ahead, const void *memory, size_t size)
 {
-    if (ahead->count == LOOP_AHEAD_MAX) return;
+    if (!memory || ahead->count == LOOP_AHEAD_MAX) return;
     ahead->pieces[ahead->count].from   = memory;
     ahead->pieces[ahead->count++].size = size;
 }

@@ -71,12 +71,14 @@ static void say(int fd, const char *text)
     assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
 }
 
-/* Turns the loop until the client has closed the connection. */
+/* Turns the loop until the client has closed the connection, without another word. */
 static void peer_wait_for_end(struct peer *peer, int fd)
 {
     char byte;
-    for (int turns = 0; recv(fd, &byte, 1, 0) != 0; turns++) {
-        assert_true(turns < TURNS_MAX);
+    for (int turns = 0;; turns++) {
+        ssize_t got = recv(fd, &byte, 1, 0);
+        if (got == 0) return;
+        assert_true(got < 0 && turns < TURNS_MAX);
         loop_turn(peer->f->loop, TURN_MS);
     }
 }
@@ -586,6 +588,50 @@ static void redirects_are_followed(void **state)
     }
 }
 
+/* The answer tells where to go: nothing is sent there. */
+static void strange_redirects_lead_nowhere(void **state)
+{
+    static const struct {
+        const char *location;
+        enum http_failure failure;
+    } rows[] = {
+        {"http://user:password@127.0.0.1/", HTTP_REFUSED},
+        {"http://elsewhere.test/", HTTP_REFUSED}, /* no http: there */
+        {"http://10.0.0.1/", HTTP_REFUSED},
+        {"http://0xa000001/", HTTP_REFUSED},
+        {"//10.0.0.1/", HTTP_REFUSED},
+        {"https://169.254.169.254/", HTTP_REFUSED},
+        {"https://[::ffff:10.0.0.1]/", HTTP_REFUSED},
+        {"ftp://127.0.0.1/", HTTP_REDIRECTS},
+        {"http://", HTTP_REDIRECTS},
+        {"http://127.0.0.1:99999/", HTTP_REDIRECTS},
+        {"http://127.0.0.1\\@10.0.0.1/", HTTP_REDIRECTS},
+        {"/a\tb", HTTP_REDIRECTS},
+        {"", HTTP_REDIRECTS},
+        {"/a\x01z", HTTP_PROTOCOL},
+        {"/a\rX-Mine: 1", HTTP_PROTOCOL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CLEANUP(outcome_done) struct outcome outcome = {};
+        struct peer peer;
+        char head[4096];
+        char answer[512];
+        peer_listen(&peer, *state);
+        ask(&peer, &(struct http_request){.redirects_max = 5}, &outcome, false);
+        int fd = peer_accept(&peer);
+        peer_read_head(&peer, fd, head);
+        (void)snprintf(answer, sizeof answer,
+                       "HTTP/1.1 302 Found\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n",
+                       rows[i].location);
+        say(fd, answer);
+        turn_until_done(peer.f, &outcome);
+        if (outcome.failure != rows[i].failure) print_error("%s\n", rows[i].location);
+        assert_string_equal(http_failure_name(outcome.failure), http_failure_name(rows[i].failure));
+        peer_wait_for_end(&peer, fd);
+        peer_close(&peer);
+    }
+}
+
 /* Bytes of a stream that waits, in this transport: what 5,000 of them cost. */
 static void a_waiting_stream_is_small(void **state)
 {
@@ -615,6 +661,7 @@ int main(void)
         WITH_FIXTURE(what_was_compressed_is_checked),
         WITH_FIXTURE(what_nobody_asked_to_unpack_stays_packed),
         WITH_FIXTURE(redirects_are_followed),
+        WITH_FIXTURE(strange_redirects_lead_nowhere),
         WITH_FIXTURE(a_waiting_stream_is_small),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
