@@ -69,10 +69,19 @@ static const struct metric_spec first_spec    = {
        .buckets = METRIC_BUCKETS_REQUEST};
 static const struct metric_spec streams_spec = {
     .name = "tutti_llm_streams_open", .help = "Streams under way.", .kind = METRIC_GAUGE};
+static const struct metric_spec lease_spec = {
+    .name    = "tutti_llm_lease_wait_seconds",
+    .help    = "How long tries that had to wait for a limit have waited.",
+    .kind    = METRIC_HISTOGRAM,
+    .labels  = {"provider"},
+    .buckets = METRIC_BUCKETS_REQUEST};
+static const struct metric_spec journal_spec = {.name = "tutti_llm_journal_bytes",
+                                                .help = "Usage that is not counted, on the disk.",
+                                                .kind = METRIC_GAUGE};
 
 struct measures {
-    struct metric *timeouts, *first, *repairs;
-    struct series *streams;
+    struct metric *timeouts, *first, *repairs, *lease_waits;
+    struct series *streams, *journal;
     struct metric *requests, *durations, *tokens, *cost, *unpriced, *tries, *cache, *saved, *losses;
     struct series *cancelled, *simulated;
 };
@@ -95,6 +104,8 @@ struct measures *measures_new(struct metrics *metrics)
     measures->first           = metric_add(metrics, &first_spec);
     measures->repairs         = metric_add(metrics, &repairs_spec);
     measures->streams         = metric_series(metric_add(metrics, &streams_spec), NULL);
+    measures->lease_waits     = metric_add(metrics, &lease_spec);
+    measures->journal         = metric_series(metric_add(metrics, &journal_spec), NULL);
     return measures;
 }
 
@@ -192,6 +203,17 @@ void measures_try(struct measures *measures, const char *provider, const char *o
 {
     const str values[] = {str_from(provider), str_from(outcome)};
     series_inc(metric_series(measures->tries, values));
+}
+
+void measures_lease_wait(struct measures *measures, const char *provider, int64_t waited_ms)
+{
+    const str values[] = {str_from(provider)};
+    series_observe(metric_series(measures->lease_waits, values), (double)waited_ms / 1000);
+}
+
+void measures_journal(struct measures *measures, size_t size)
+{
+    series_set(measures->journal, (double)size);
 }
 
 void measures_cancelled(struct measures *measures)

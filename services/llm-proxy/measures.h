@@ -33,6 +33,13 @@ void measures_repair(struct measures *measures, bool is_valid);
 /** A stream more (1), or one less (-1). */
 void measures_stream(struct measures *measures, int more);
 
+/** A try has waited for a limit of its provider, of one of its models or of a key, whether it was
+ * let pass then or not. */
+void measures_lease_wait(struct measures *measures, const char *provider, int64_t waited_ms);
+
+/** Bytes of the usage journal. Any thread. */
+void measures_journal(struct measures *measures, size_t size);
+
 void measures_cancelled(struct measures *measures);
 
 /** One answer of the simulated provider: the upstream's own counter. */

@@ -62,6 +62,13 @@ static void on_ready(void *context)
     process_notify("READY=1");
 }
 
+/* On the listener's thread. */
+static void sample_journal(void *context)
+{
+    const struct proxy *proxy = context;
+    measures_journal(proxy->measures, usage_journal_size(proxy->journal));
+}
+
 /* <store>/usage; the store itself may be for others too. */
 static status open_journal(struct proxy *proxy, struct error *reterr)
 {
@@ -253,6 +260,7 @@ status proxy_start(const struct config *config, const struct options *options,
     CLEANUP(catalog_freep) struct catalog *first = catalog;
     TRY(start_telemetry(proxy, reterr));
     TRY(open_journal(proxy, reterr));
+    metrics_add_hook(proxy->metrics, sample_journal, proxy);
     TRY(make_loop(proxy, reterr));
     TRY(open_answers(proxy, reterr));
     TRY(open_peers(proxy, reterr));
@@ -396,8 +404,8 @@ void proxy_stopp(struct proxy **ref)
     peers_freep(&proxy->peers);
     vault_freep(&proxy->vault);
     guard_freep(&proxy->guard);
+    telemetry_stopp(&proxy->telemetry); /* which asks for the size of the next */
     usage_journal_freep(&proxy->journal);
-    telemetry_stopp(&proxy->telemetry);
     loop_freep(&proxy->loop);
     measures_freep(&proxy->measures);
     pulse_freep(&proxy->pulse);

@@ -95,7 +95,9 @@ scenario('an open breaker answers at once, a route passes it over, a probe close
 });
 
 scenario('so many calls are under way, and start in a time', { needs: NEEDS, config, checkNeeds: false }, async (suite) => {
+  const waits = (provider) => suite['llm-proxy'].metric('tutti_llm_lease_wait_seconds_count', `provider="${provider}"`);
   isDown = false;
+  assert.equal(await waits('flaky'), 0, 'to be a probe is no limit');
   await suite.api.ok('PUT', '/v1/limits/llm:flaky', { concurrency: 2 });
   const limited = () => suite.until('the proxy knows', async () => {
     const all = await Promise.all(Array.from({ length: 8 }, () => chat(suite, 'one')));
@@ -110,6 +112,8 @@ scenario('so many calls are under way, and start in a time', { needs: NEEDS, con
   assert.ok(mostAtOnce <= 2, `${mostAtOnce} at once`);
   assert.ok(all.some((got) => got.status === 200));
   const refused = all.find((got) => got.status === 429);
+  assert.ok((await waits('flaky')) > 0);
+  assert.equal(await waits('steady'), 0);
   assert.equal(refused.body.error.code, 'rate_limited');
   assert.ok(Number(refused.headers.get('retry-after')) >= 1);
   assert.equal((await chat(suite, 'two')).status, 200);

@@ -121,5 +121,8 @@ do:
   assert.deepEqual(error.attempts.map(({ model, outcome }) => [model, outcome]), [['broken/m', 'server']]);
   const logged = async () => (await suite['llm-proxy'].lines()).some((line) => line.includes('llm.tries') && line.includes('\\"model\\":\\"broken/m\\"'));
   await suite.until('the log has them', logged);
-  await suite.until('the log says so', async () => (await suite['llm-proxy'].lines()).some((line) => line.includes('llm.response') && line.includes('/seed dropped')));
+  const line = await suite.until('the log says so', async () => (await suite['llm-proxy'].lines()).find((one) => one.includes('llm.response') && one.includes('/seed dropped')));
+  const { request_id: request, operation } = JSON.parse(line);
+  assert.equal(operation, 'chat');
+  assert.ok(request.length > 0, line);
 });

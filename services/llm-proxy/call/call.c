@@ -220,6 +220,7 @@ void call_end_with(struct llm_call *call, const struct llm_error *error)
     };
     if (error) outcome.error = *error;
     outcome.is_committed = call->is_committed;
+    outcome.first_ms     = call->first_ms;
     outcome.is_stopped   = !error && call->answer.end == END_BUDGET;
     outcome.counters     = call_counters(call, !error || call->is_committed);
     call_fill_usage(call, !error || call->is_committed, &outcome.usage);

@@ -86,6 +86,7 @@ struct llm_outcome {
     struct llm_usage counters; /* of the answer, estimated where its upstream did not say */
     Pb__Usage usage;           /* of all tries that cost something */
     int64_t duration_ms;
+    int64_t first_ms; /* is_committed: from the start to that */
     enum llm_cached cached;
     int64_t age_ms;  /* of an answer that is not its own */
     bool is_stopped; /* by its budget */

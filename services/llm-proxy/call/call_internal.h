@@ -72,6 +72,8 @@ struct llm_call {
     struct quota_pass quotas[CALL_QUOTAS];
     enum call_quota quota_count; /* that have let it pass */
     void (*quota_decided)(struct llm_call *call, bool may_go);
+    int64_t asked_ms; /* when a limit that it may wait for was asked */
+    int64_t first_ms; /* of a stream that has committed: from the start to that */
     bool is_job;
     char let_pass[CALL_TARGET_SIZE]; /* the target of its job; "": none */
     int64_t back_ms;         /* when the first target that rests may be asked; 0: none does */

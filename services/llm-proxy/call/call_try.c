@@ -42,6 +42,7 @@ static void commit(struct llm_call *call)
     const struct route_target *target = call_target(call);
     int64_t after_ms   = loop_now_ms(call->pipeline->options.loop) - call->started_ms;
     call->is_committed = true;
+    call->first_ms     = after_ms;
     pulse_began(call->pipeline->options.pulse, target->provider->name, after_ms);
     measures_first_token(call->pipeline->options.measures, target->provider->name, target->model,
                          after_ms);
@@ -196,6 +197,19 @@ static void estimate(struct llm_call *call)
     call_after_try(call);
 }
 
+/* It may wait for a limit from now on; it has. */
+static void begin_wait(struct llm_call *call)
+{
+    call->asked_ms = loop_now_ms(call->pipeline->options.loop);
+}
+
+static void end_wait(const struct llm_call *call)
+{
+    int64_t waited_ms = loop_now_ms(call->pipeline->options.loop) - call->asked_ms;
+    measures_lease_wait(call->pipeline->options.measures, call_target(call)->provider->name,
+                        waited_ms);
+}
+
 static void on_key_decided(enum guard_verdict verdict, void *context);
 
 static void refuse_key(struct llm_call *call, const struct key_refusal *refusal)
@@ -224,6 +238,7 @@ static void try_keys(struct llm_call *call)
             refuse_key(call, &refusal);
             return;
         }
+        begin_wait(call);
         verdict = call_ask_key(call, on_key_decided);
         if (verdict == GUARD_LIMIT) call_shut_key(call);
     }
@@ -233,6 +248,7 @@ static void try_keys(struct llm_call *call)
 static void on_key_decided(enum guard_verdict verdict, void *context)
 {
     struct llm_call *call = context;
+    end_wait(call);
     if (verdict == GUARD_GO) {
         send_http(call, call_enter_key(call));
         return;
@@ -298,6 +314,7 @@ static void refuse_quota(struct llm_call *call)
 
 static void on_quota(struct llm_call *call, bool may_go)
 {
+    end_wait(call);
     if (may_go) {
         pass_quotas(call);
     } else {
@@ -307,6 +324,7 @@ static void on_quota(struct llm_call *call, bool may_go)
 
 static void pass_quotas(struct llm_call *call)
 {
+    begin_wait(call);
     switch (call_ask_quotas(call, on_quota)) {
     case QUOTA_GO: try_now(call); break;
     case QUOTA_SHUT: refuse_quota(call); break;
@@ -322,6 +340,14 @@ static void on_decided(enum guard_verdict verdict, void *context)
     } else {
         refuse_try(call, verdict);
     }
+}
+
+/* Who waits to be the probe of a breaker waits for no limit. */
+static void on_waited(enum guard_verdict verdict, void *context)
+{
+    struct llm_call *call = context;
+    if (!call->pass.wants_probe) end_wait(call);
+    on_decided(verdict, call);
 }
 
 /* Says whether the scheduler has let the call of this provider pass already. */
@@ -354,8 +380,9 @@ void call_begin_try(struct llm_call *call)
                                            .cached       = call->saving ? CACHED_MISS : CACHED_NO};
         call->stream.begun(&begun, call->stream.context);
     }
-    call->pass                 = (struct guard_pass){.decided = on_decided, .context = call};
+    call->pass                 = (struct guard_pass){.decided = on_waited, .context = call};
     enum guard_verdict verdict = GUARD_GO;
+    begin_wait(call);
     if (guard && !is_let_pass(call)) {
         verdict = guard_enter(guard, call_guarded(call), &call->pass);
     }

@@ -174,7 +174,10 @@ void client_call_end(struct client_call *client, const struct llm_outcome *outco
     } else {
         send_whole(client, &ended);
     }
-    llm_reply_log(&ended, client->request, client->owner.namespace_, client->owner.key);
+    llm_reply_log(&ended, client->request,
+                  &(struct llm_reply_caller){.namespace  = client->owner.namespace_,
+                                             .key        = client->owner.key,
+                                             .request_id = client->request_id});
     client_call_free(client);
 }
 
@@ -253,7 +256,8 @@ static int prepare(struct client_call *client, const Pb__LlmOpen *open, struct e
         .labels      = asked->labels,
         .label_count = asked->n_labels,
     };
-    if (!client->owner.namespace_ || !client->owner.key) {
+    client->request_id = arena_strdup(client->arena, str_from(open->request_id));
+    if (!client->owner.namespace_ || !client->owner.key || !client->request_id) {
         (void)fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
         return 413;
     }

@@ -40,6 +40,7 @@ struct client_call {
     int64_t deadline_ms;
     int64_t created_us;
     struct usage_owner owner;
+    const char *request_id;   /* of `arena` */
     bool is_reported;         /* by the caller: what was used is neither charged nor counted here */
     int64_t cache_age_ms;     /* of an answer that will do; -1: it has to be its own */
     struct embed_call *embed; /* of embeddings */

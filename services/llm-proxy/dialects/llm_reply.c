@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/money.h"
+#include "llm-proxy/call/call_log.h"
 #include "json/json_text.h"
 
 #include <inttypes.h>
@@ -193,26 +194,20 @@ static void log_attempts(const struct llm_outcome *outcome, const struct chat_re
               LOG_STR("model", request->model), LOG_STR("attempts", buf_str(&text)));
 }
 
-void llm_reply_log(const struct llm_outcome *outcome, const struct chat_request *request,
-                   const char *namespace, const char *key)
+static const char *operation_of(const struct chat_request *request)
 {
-    if (!log_is_written(outcome->is_ok ? LOG_INFO : LOG_WARN)) return;
-    log_attempts(outcome, request, namespace);
-    CLEANUP(buf_done) struct buf losses = buf_init(LOSSES_TEXT_MAX);
-    CLEANUP(buf_done) struct buf cost   = buf_init(MONEY_TEXT_MAX);
-    if (outcome->losses) losses_print_text(outcome->losses, &losses);
-    bool is_unknown = outcome->usage.cost_source == PB__COST_SOURCE__COST_SOURCE_UNKNOWN;
-    (void)(is_unknown ? buf_put_text(&cost, "unknown")
-                      : money_print(outcome->usage.cost_usd_nanos, &cost));
-    log_write(outcome->is_ok ? LOG_INFO : LOG_WARN, "llm.response",
-              LOG_TEXT_OF("namespace", namespace), LOG_TEXT_OF("key", key),
-              LOG_STR("model", request->model), LOG_STR("provider", str_from(outcome->provider)),
-              LOG_STR("provider_model", outcome->model), LOG_INT("tries", outcome->tries),
-              LOG_INT("duration_ms", outcome->duration_ms),
-              LOG_INT("input_tokens", outcome->usage.input_tokens),
-              LOG_INT("output_tokens", outcome->usage.output_tokens),
-              LOG_STR("cost_usd", buf_str(&cost)), LOG_BOOLEAN("stopped", outcome->is_stopped),
-              LOG_BOOLEAN("stream", request->is_stream), LOG_BOOLEAN("count", request->is_count),
-              LOG_BOOLEAN("simulated", outcome->is_simulated), LOG_STR("losses", buf_str(&losses)),
-              LOG_STR("error.message", outcome->is_ok ? (str){} : outcome->error.text));
+    if (request->is_count) return "count";
+    if (request->input_count > 0) return "embeddings";
+    return request->is_stream ? "stream" : "chat";
+}
+
+void llm_reply_log(const struct llm_outcome *outcome, const struct chat_request *request,
+                   const struct llm_reply_caller *caller)
+{
+    const struct log_field ids[CALL_LOG_IDS] = {LOG_TEXT_OF("namespace", caller->namespace),
+                                                LOG_TEXT_OF("key", caller->key),
+                                                LOG_TEXT_OF("request_id", caller->request_id),
+                                                LOG_TEXT_OF("operation", operation_of(request))};
+    if (log_is_written(LOG_INFO)) log_attempts(outcome, request, caller->namespace);
+    call_log(outcome, request->model, ids);
 }

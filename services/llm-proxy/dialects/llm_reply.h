@@ -40,9 +40,14 @@ struct llm_reply_head {
 };
 void llm_reply_fill_head(struct llm_reply_head *head, const struct llm_outcome *outcome);
 
-/** One line of the log about a call that has ended, of the API key with that id. */
+/** Who has asked; `key` is an id. Borrowed. */
+struct llm_reply_caller {
+    const char *namespace, *key, *request_id;
+};
+
+/** One line of the log about a call that has ended, and one of its tries if there were others. */
 void llm_reply_log(const struct llm_outcome *outcome, const struct chat_request *request,
-                   const char *namespace, const char *key);
+                   const struct llm_reply_caller *caller);
 
 /** Those of a stream that has just begun, by the try that is shown: what it costs nobody knows. */
 void llm_reply_fill_stream_head(struct llm_reply_head *head, const struct llm_try *shown,

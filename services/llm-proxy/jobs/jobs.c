@@ -1,10 +1,9 @@
 #include "llm-proxy/jobs/chat_job.h"
 
 #include "base/assert.h"
-#include "base/log.h"
 #include "base/mem.h"
-#include "base/money.h"
 #include "llm-proxy/call/cache_wish.h"
+#include "llm-proxy/call/call_log.h"
 #include "llm-proxy/jobs/job_book.h"
 #include "llm-proxy/jobs/job_room.h"
 #include "workflow/token_estimate.h"
@@ -49,23 +48,11 @@ static void chat_job_free(struct chat_job *chat)
 
 static void log_call(const struct chat_job *chat, const struct llm_outcome *outcome)
 {
-    const Pb__LeasedJob *leased         = chat->job->leased;
-    CLEANUP(buf_done) struct buf losses = buf_init(LOSSES_TEXT_MAX);
-    CLEANUP(buf_done) struct buf cost   = buf_init(MONEY_TEXT_MAX);
-    bool is_unknown = outcome->usage.cost_source == PB__COST_SOURCE__COST_SOURCE_UNKNOWN;
-    (void)(is_unknown ? buf_put_text(&cost, "unknown")
-                      : money_print(outcome->usage.cost_usd_nanos, &cost));
-    if (outcome->losses) losses_print_text(outcome->losses, &losses);
-    log_write(outcome->is_ok ? LOG_INFO : LOG_WARN, "llm.response",
-              LOG_STR("run", str_from(leased->run)), LOG_STR("task", str_from(leased->task)),
-              LOG_STR("job", str_from(leased->id)), LOG_INT("attempt", leased->attempt),
-              LOG_STR("provider", str_from(outcome->provider)), LOG_STR("model", outcome->model),
-              LOG_INT("tries", outcome->tries), LOG_INT("duration_ms", outcome->duration_ms),
-              LOG_INT("input_tokens", outcome->usage.input_tokens),
-              LOG_INT("output_tokens", outcome->usage.output_tokens),
-              LOG_STR("cost_usd", buf_str(&cost)), LOG_BOOLEAN("simulated", outcome->is_simulated),
-              LOG_STR("losses", buf_str(&losses)),
-              LOG_STR("error.message", outcome->is_ok ? (str){} : outcome->error.text));
+    const Pb__LeasedJob *leased              = chat->job->leased;
+    const struct log_field ids[CALL_LOG_IDS] = {
+        LOG_STR("run", str_from(leased->run)), LOG_STR("task", str_from(leased->task)),
+        LOG_STR("job", str_from(leased->id)), LOG_INT("attempt", leased->attempt)};
+    call_log(outcome, chat->request->model, ids);
 }
 
 static void on_done(const struct llm_outcome *outcome, void *context)

@@ -11,6 +11,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,7 @@ struct usage_journal {
     struct usage_chapter *first, *last; /* in the order they are reported */
     bool is_open;                       /* `last` grows */
     bool has_failed;                    /* as was logged */
+    _Atomic size_t size;                /* bytes of all files */
     Pb__UsageReport report;             /* of `first`, as it was handed out */
 };
 
@@ -49,11 +51,19 @@ static void append(struct usage_journal *journal, struct usage_chapter *chapter)
     journal->last = chapter;
 }
 
+/* A file has another size than before. */
+static void note_size(struct usage_journal *journal, size_t before, size_t after)
+{
+    atomic_fetch_add_explicit(&journal->size, after - before, memory_order_relaxed); /* wraps */
+}
+
 static void write_last(struct usage_journal *journal)
 {
     struct error error = {};
     if (journal->last->fresh_count == 0) return; /* that says nothing of the disk */
-    bool is_kept = usage_chapter_write(journal->last, &error);
+    size_t before = journal->last->size;
+    bool is_kept  = usage_chapter_write(journal->last, &error);
+    note_size(journal, before, journal->last->size);
     if (!is_kept && !journal->has_failed) {
         log_write(LOG_ERROR, "what calls use would be lost if this process died",
                   LOG_TEXT_OF("error", error.text));
@@ -65,7 +75,9 @@ static void close_last(struct usage_journal *journal)
 {
     if (!journal->is_open) return;
     write_last(journal);
+    size_t before = journal->last->size;
     usage_chapter_close(journal->last);
+    note_size(journal, before, journal->last->size);
     journal->is_open = false;
 }
 
@@ -93,6 +105,7 @@ static status load(struct usage_journal *journal, struct usage_chapter **found, 
     for (size_t i = 0; i < count; i++) {
         TRY(usage_chapter_load(found[i], reterr));
         if (found[i]->count > 0) {
+            note_size(journal, 0, found[i]->size);
             append(journal, TAKE(found[i]));
             continue;
         }
@@ -235,7 +248,13 @@ void usage_journal_counted(struct usage_journal *journal)
     journal->first = chapter->next;
     if (!journal->first) journal->last = NULL;
     usage_chapter_remove(chapter);
+    note_size(journal, chapter->size, 0);
     usage_chapter_free(chapter);
+}
+
+size_t usage_journal_size(const struct usage_journal *journal)
+{
+    return atomic_load_explicit(&journal->size, memory_order_relaxed);
 }
 
 bool usage_journal_is_pending(const struct usage_journal *journal)

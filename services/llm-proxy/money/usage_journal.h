@@ -12,7 +12,7 @@
  * A record that was torn by the death of the process ends its file. Without a folder all of it is
  * in memory.
  *
- * Threads: all on one loop.
+ * Threads: all on one loop, but usage_journal_size().
  */
 #ifndef LLM_PROXY_USAGE_JOURNAL_H
 #define LLM_PROXY_USAGE_JOURNAL_H
@@ -63,6 +63,9 @@ bool usage_journal_is_pending(const struct usage_journal *journal);
 
 /** Says whether it outlives the process. */
 bool usage_journal_is_kept(const struct usage_journal *journal);
+
+/** Bytes of its files, as of the last that was written or removed. Any thread. */
+size_t usage_journal_size(const struct usage_journal *journal);
 
 /** Says whether there is a whole report more: one that does not grow. */
 bool usage_journal_is_left(const struct usage_journal *journal);

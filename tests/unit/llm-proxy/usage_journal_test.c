@@ -206,6 +206,43 @@ static void calls_of_a_turn_are_one_frame(void **)
     usage_journal_freep(&journal);
 }
 
+/* As the files have it, whatever was written, said, counted or left by another. */
+static void its_size_is_that_of_its_files(void **)
+{
+    CLEANUP(folder_remove) const struct folder folder = folder_new();
+    struct usage_journal *memory                      = open_in(NULL);
+    struct usage_journal *journal                     = open_in(&folder);
+    off_t size                                        = 0;
+    add(memory, "m", 5);
+    assert_int_equal(usage_journal_size(memory), 0);
+    assert_int_equal(usage_journal_size(journal), 0);
+    add(journal, "m", 5);
+    assert_non_null(usage_journal_next(journal));
+    for (int i = 0; i < 2'000; i++) add(journal, "n", 6);
+    assert_int_equal(count_files(&folder, &size), 2);
+    assert_true(size > 64 << 10);
+    assert_int_equal(usage_journal_size(journal), size);
+    usage_journal_counted(journal);
+    assert_int_equal(usage_journal_size(journal), size - size / 2'001);
+    usage_journal_freep(&journal);
+
+    journal = open_in(&folder);
+    assert_int_equal(count_files(&folder, &size), 1);
+    assert_int_equal(usage_journal_size(journal), size);
+    add(journal, "m", 7);
+    assert_non_null(usage_journal_next(journal));
+    usage_journal_counted(journal);
+    assert_int_equal(count_files(&folder, &size), 1);
+    assert_int_equal(usage_journal_size(journal), size);
+    add(journal, "m", 7);
+    assert_non_null(usage_journal_next(journal)); /* it ends, and is small as it is */
+    usage_journal_counted(journal);
+    assert_int_equal(usage_journal_size(journal), 0);
+    assert_int_equal(count_files(&folder, &size), 0);
+    usage_journal_freep(&journal);
+    usage_journal_freep(&memory);
+}
+
 static unsigned count_in(int fd, const char *wanted)
 {
     char text[16'384];
@@ -360,6 +397,7 @@ int main(void)
         cmocka_unit_test(a_report_stays_as_it_was_said),
         cmocka_unit_test(the_next_process_says_what_is_left),
         cmocka_unit_test(calls_of_a_turn_are_one_frame),
+        cmocka_unit_test(its_size_is_that_of_its_files),
         cmocka_unit_test(a_disk_that_fails_is_said_once),
         cmocka_unit_test(a_folder_has_one_owner),
         cmocka_unit_test(a_long_chapter_is_written_anew),
