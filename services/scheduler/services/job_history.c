@@ -22,7 +22,8 @@ static bytes bytes_of(const struct key_u64 *key)
     return key_u64_bytes(key);
 }
 
-/* The first entry with this number or a greater one. */
+/* The first entry with this number or a greater one, of those that can be read: what is damaged is
+ * somebody else's trouble. NOT_FOUND: there is none. */
 static status entry_from(struct txn *txn, uint64_t number, uint64_t *ret_number,
                          struct entry_header *ret_header, struct error *reterr)
 {
@@ -32,10 +33,12 @@ static status entry_from(struct txn *txn, uint64_t number, uint64_t *ret_number,
     bytes key                                    = {};
     bytes entry                                  = {};
     TRY(cursor_open(txn, TABLE_JOURNAL, &scan, &cursor, reterr));
-    TRY(cursor_next(cursor, &key, &entry, NULL));
-    if (key.len != sizeof(uint64_t)) return fail(reterr, STATUS_DATA_LOSS, "table journal: a key");
+    do {
+        TRY(cursor_next(cursor, &key, &entry, NULL));
+    } while (key.len != sizeof(uint64_t) ||
+             entry_read_header(entry, ret_header, NULL) != STATUS_OK);
     *ret_number = u64_from(key.ptr);
-    return entry_read_header(entry, ret_header, reterr);
+    return STATUS_OK;
 }
 
 /* The number from which on entries are of `time_us` or later. */
@@ -51,11 +54,13 @@ static status first_at(struct txn *txn, int64_t time_us, uint64_t *ret_number, s
         uint64_t middle            = low + (high - low) / 2;
         uint64_t number            = 0;
         struct entry_header header = {};
-        TRY(entry_from(txn, middle, &number, &header, reterr)); /* there is one: the last */
-        if (header.time_us < time_us) {
+        status got                 = entry_from(txn, middle, &number, &header, reterr);
+        if (got == STATUS_OK && header.time_us < time_us) {
             low = number + 1;
-        } else {
+        } else if (got == STATUS_OK || got == STATUS_NOT_FOUND) {
             high = middle;
+        } else {
+            return got;
         }
     }
     *ret_number = low;
@@ -97,9 +102,9 @@ static status find_run(struct txn *txn, str job, struct id *ret_run, struct erro
         bytes entry                = {};
         struct entry_header header = {};
         TRY(cursor_next(cursor, &key, &entry, NULL));
-        TRY(entry_read_header(entry, &header, reterr));
+        if (entry_read_header(entry, &header, NULL) != STATUS_OK) continue;
         if (header.time_us >= begin_us + US_PER_MS) break;
-        TRY(entry_scan(entry, &scanner, reterr));
+        (void)entry_scan(entry, &scanner, NULL); /* of one that is damaged what can be read */
         if (!seeking.is_found) continue;
         *ret_run = id_unpack(header.run);
         return STATUS_OK;

@@ -437,6 +437,53 @@ static void put_key(struct rig *rig, enum table table, bytes key, const char *va
     assert_int_equal(txn_commit(TAKE(txn), NULL), STATUS_OK);
 }
 
+/* --- jobs that have ended -----------------------------------------------------------------------
+ */
+
+static const Pb__JobView *get_job(struct rig *rig, const char *id, status expected)
+{
+    Pb__GetJob message          = PB__GET_JOB__INIT;
+    message.namespace_          = "default";
+    message.id                  = id;
+    const struct question asked = {.service   = &pb__jobs__descriptor,
+                                   .method    = "Get",
+                                   .message   = &message,
+                                   .namespace = "default",
+                                   .expected  = expected};
+    return rig_ask(rig, &asked);
+}
+
+static const char *job_done(struct rig *rig, const char *client_id)
+{
+    const char *run          = start_as(rig, "calls", client_id);
+    const Pb__LeasedJob *job = rig_lease(rig, "llm", 5'000);
+    assert_int_equal(rig_complete(rig, job, "{}"), STATUS_OK);
+    rig_wait_for(rig, run, PB__RUN_STATUS__RUN_STATUS_COMPLETED);
+    return job->id;
+}
+
+/* Their entries are sought in the journal, where others may be damaged. */
+static void test_jobs_before_entries_that_cannot_be_read(void **)
+{
+    struct rig rig = {};
+    rig_init(&rig, 1, true);
+    rig_put(&rig, "calls", "  - a: {call: llm.chat, with: {model: m, prompt: hi}}\n");
+    const char *whole = job_done(&rig, "whole");
+    uint64_t before   = rows_of(&rig, TABLE_JOURNAL);
+    rig_pause(); /* entries of one time are looked through without halving */
+    const char *hurt = job_done(&rig, "hurt");
+    (void)job_done(&rig, "hurt-too");
+    uint64_t count = rows_of(&rig, TABLE_JOURNAL);
+    assert_true(count > before);
+    for (uint64_t number = before + 1; number <= count; number++) {
+        const struct key_u64 key = key_of_u64(number);
+        put_key(&rig, TABLE_JOURNAL, key_u64_bytes(&key), "\xff");
+    }
+    assert_string_equal(get_job(&rig, whole, STATUS_OK)->state, "completed");
+    assert_null(get_job(&rig, hurt, STATUS_NOT_FOUND));
+    rig_done(&rig);
+}
+
 /* --- keys of providers --------------------------------------------------------------------------
  */
 
@@ -594,6 +641,7 @@ int main(void)
         cmocka_unit_test(test_lists_go_on),
         cmocka_unit_test(test_a_parent_goes_on),
         cmocka_unit_test(test_a_partition_starts_without_them),
+        cmocka_unit_test(test_jobs_before_entries_that_cannot_be_read),
         cmocka_unit_test(test_keys_beside_one_that_cannot_be_read),
         cmocka_unit_test(test_a_timer_that_says_no_time),
         cmocka_unit_test(test_a_schedule_that_cannot_be_read),
