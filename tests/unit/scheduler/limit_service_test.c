@@ -273,7 +273,7 @@ static void test_tokens_are_leased_whole_and_settled(void **)
     assert_int_equal(lease_tokens(&rig, tokens, some, STATUS_OK)->granted, 900);
     const Pb__LimitLease *none = lease_tokens(&rig, tokens, some, STATUS_OK);
     assert_true(none->is_limited && none->granted == 0 && none->retry_us > clock_unix_us());
-    assert_int_equal(list(&rig, "llm:x/m", "", STATUS_OK)->limits[0]->tokens_used, 900);
+    assert_in_range(list(&rig, "llm:x/m", "", STATUS_OK)->limits[0]->tokens_used, 890, 900);
 
     rig_restart(&rig); /* what was taken stays so */
     assert_int_equal(lease_tokens(&rig, tokens, some, STATUS_OK)->granted, 0);
@@ -299,15 +299,17 @@ static void test_tokens_are_leased_whole_and_settled(void **)
 /* More tokens than a bucket holds permits: each stands for several, to nobody's profit. */
 static void test_many_tokens_are_counted_in_lumps(void **)
 {
-    enum { MANY = 900'000'000, UNIT = 900 };
+    enum { MANY = 900'000'000, UNIT = 900, PER_MS = MANY / 3'600'000 };
     struct rig rig = {};
     rig_init(&rig, 1, true);
     assert_int_equal(set_tokens(&rig, "llm:x", MANY, STATUS_OK)->rule->token_count, MANY);
+    int64_t begun_ms        = clock_mono_ms();
     const Pb__LimitWant one = {.want = UNIT + 1, .least = UNIT + 1};
     assert_int_equal(lease_tokens(&rig, "tokens:llm:x", one, STATUS_OK)->granted, 2 * UNIT);
     const Pb__LimitWant all = {.want = MANY, .least = MANY - 3 * UNIT, .unused = UNIT - 1};
     uint32_t granted        = lease_tokens(&rig, "tokens:llm:x", all, STATUS_OK)->granted;
-    assert_true(granted > MANY - 3 * UNIT && granted <= MANY - 2 * UNIT + UNIT);
+    int64_t come            = (clock_mono_ms() - begun_ms + 1) * PER_MS; /* meanwhile, at most */
+    assert_true(granted > MANY - 3 * UNIT && granted <= MANY - 2 * UNIT + UNIT + come);
     rig_done(&rig);
 }
 
