@@ -207,7 +207,8 @@ static bool set_tls(struct http_call *call)
 
 /* A tunnel was opened with the proxy's password of one call: libcurl before 8.19 would take it for
  * others of another password (proxy_info_matches() in its lib/url.c looks at type, host and port),
- * so it serves this one alone. CONNECT's own answer is nobody's. */
+ * so it serves this one alone; by HTTP/1.1, since other calls could join while it is open in
+ * HTTP/2. CONNECT's own answer is nobody's. */
 static bool set_proxy(struct http_call *call)
 {
     const struct proxy *proxy = call->request.proxy;
@@ -221,6 +222,7 @@ static bool set_proxy(struct http_call *call)
     if (call->request.target.is_https) {
         is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L));
         is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L));
+        is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1));
     }
     is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_PROXYAUTH, CURLAUTH_BASIC));
     is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_PROXYUSERNAME, proxy->user));

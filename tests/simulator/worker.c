@@ -222,7 +222,9 @@ static void choose_ending(struct sim *sim, struct task_in_hand *task)
     }
     if (site->kind == SITE_LATE) sim_redrive_choose(sim, task);
     if (sim_chance(sim, 3)) task->ending = ENDS_RELEASED;
-    if (site->is_flaky && task->ending == ENDS_COMPLETED && sim_chance(sim, sim->weather.fails)) {
+    /* A late call has a few attempts only: it fails as often as it was drawn to, and no more. */
+    bool is_flaky = site->is_flaky && site->kind != SITE_LATE;
+    if (is_flaky && task->ending == ENDS_COMPLETED && sim_chance(sim, sim->weather.fails)) {
         task->ending = ENDS_TRANSIENT;
     }
 }
