@@ -142,7 +142,8 @@ static void elements_place(struct html_document *document)
     }
     document->element_count = count;
     uint32_t end            = count;
-    for (size_t i = 0; i < names; i++) { /* for now where they begin */
+    /* First where each name begins; filling moves that to where it ends. */
+    for (size_t i = 0; i < names; i++) {
         uint32_t of_name = ends[i];
         ends[i]          = end;
         end += of_name;
