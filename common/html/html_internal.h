@@ -8,6 +8,7 @@
 #ifndef HTML_HTML_INTERNAL_H
 #define HTML_HTML_INTERNAL_H
 
+#include "base/arena.h"
 #include "base/map.h"
 #include "html/document.h"
 
@@ -45,7 +46,7 @@ void *memory_take(void *memory, size_t size);     /* gumbo's allocator */
 void memory_give_back(void *memory, void *piece); /* gumbo's deallocator */
 
 struct html_document {
-    struct memory memory; /* the texts of nodes lie here */
+    struct arena *texts; /* of nodes, and names and values of attributes */
     struct html_node *nodes;
     size_t node_count, node_capacity;
     struct html_attribute *attributes;
