@@ -128,16 +128,26 @@ static void be_patient(struct llm_call *call)
     run_at(call, on_patience, is_short ? call->deadline_ms : at_ms);
 }
 
+/* The newest: who has asked for a new answer may have got one that only this protocol has words
+ * for, while an older one for all is still there. */
+static struct saved_answer *find(const struct llm_call *call)
+{
+    const struct call_saving *saves = call->saving;
+    struct answer_cache *cache      = call->pipeline->cache;
+    int64_t now_ms                  = loop_now_ms(call->pipeline->options.loop);
+    if (saves->max_age_ms == 0) return NULL; /* a new one is wanted, however young this one is */
+    struct saved_answer *shared = answer_cache_find(cache, &saves->key, saves->max_age_ms, now_ms);
+    struct saved_answer *own    = answer_cache_find(cache, &saves->own, saves->max_age_ms, now_ms);
+    bool is_own                 = own && (!shared || own->born_ms >= shared->born_ms);
+    saved_answer_unref(is_own ? shared : own);
+    return is_own ? own : shared;
+}
+
 bool call_ask_saved(struct llm_call *call)
 {
-    struct call_saving *saves  = call->saving;
-    struct answer_cache *cache = call->pipeline->cache;
-    int64_t now_ms             = loop_now_ms(call->pipeline->options.loop);
+    struct call_saving *saves = call->saving;
     if (saves->said != CACHED_NO) return false;
-    saves->answer = answer_cache_find(cache, &saves->key, saves->max_age_ms, now_ms);
-    if (!saves->answer) {
-        saves->answer = answer_cache_find(cache, &saves->own, saves->max_age_ms, now_ms);
-    }
+    saves->answer = find(call);
     if (saves->answer) {
         saves->said = CACHED_HIT;
         play(call);

@@ -1,12 +1,12 @@
 /* Equal calls that wait for one under way: not for ever, and not one after the other. */
-#include "llm-proxy/call/answer_cache.h"
-#include "llm-proxy/call/call.h"
+#include "llm-proxy/call/call_internal.h"
 
 #include "base/mem.h"
 
 #include "cmocka.h"
 #include "json/json_text.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { ARENA_MAX = 8 << 20, CALLS_MAX = 6, MORE_MS = 20, FIRST_MS = 100, TOTAL_MS = 60'000 };
@@ -19,6 +19,7 @@ struct asking {
     bool is_slow;          /* its reader takes one event, and no more */
     bool is_ok;
     enum llm_cached cached;
+    char provider[SAVED_NAME_SIZE];
 };
 
 /* A simulated model; the clock is turned by hand. */
@@ -95,6 +96,7 @@ static void on_done(const struct llm_outcome *outcome, void *context)
     asking->call          = NULL;
     asking->is_ok         = outcome->is_ok;
     asking->cached        = outcome->cached;
+    (void)snprintf(asking->provider, sizeof asking->provider, "%s", outcome->provider);
 }
 
 static void on_event(const struct llm_event *, void *context)
@@ -103,16 +105,22 @@ static void on_event(const struct llm_event *, void *context)
     if (asking->is_slow) llm_call_pause(asking->call);
 }
 
-static void ask(struct world *world, int number)
+static const struct answer_key key = {.digest = {1}};
+
+static void ask_for(struct world *world, int number, int64_t max_age_ms)
 {
-    static const struct answer_key key = {.digest = {1}};
-    struct asking *asking              = &world->asking[number];
-    const struct llm_stream stream     = {.event = on_event, .context = asking};
-    asking->world                      = world;
+    struct asking *asking          = &world->asking[number];
+    const struct llm_stream stream = {.event = on_event, .context = asking};
+    asking->world                  = world;
     asking->call =
         llm_call_start(world->pipeline, world->request, &world->route, 0, on_done, asking);
     llm_call_stream(asking->call, &stream);
-    llm_call_save(asking->call, &key, 0);
+    llm_call_save(asking->call, &key, max_age_ms);
+}
+
+static void ask(struct world *world, int number)
+{
+    ask_for(world, number, 0);
 }
 
 /* And a little more: what a timer sets for now is done a millisecond later. */
@@ -201,6 +209,55 @@ static void waiting_has_an_end(void **state)
     assert_int_equal(world->asking[1].cached, CACHED_MISS);
 }
 
+/* An answer from before, of that provider. */
+static void keep(struct world *world, const struct answer_key *under, const char *provider)
+{
+    static const struct llm_event text = {.kind = LLM_TEXT, .bytes = {.ptr = "x", .len = 1}};
+    static const struct llm_event stop = {.kind = LLM_FINISH, .finish = FINISH_STOP};
+    struct saved_answer *saved         = saved_answer_new();
+    saved->key                         = *under;
+    saved->born_ms                     = world->now_ms;
+    (void)snprintf(saved->provider, sizeof saved->provider, "%s", provider);
+    event_log_take(&text, &saved->log);
+    event_log_take(&stop, &saved->log);
+    answer_cache_put(world->pipeline->cache, saved);
+    saved_answer_unref(saved);
+}
+
+/* Whether it is one for all, or one that only its own protocol has words for. */
+static void the_newest_answer_is_given(void **state)
+{
+    enum { OLD_ENOUGH_MS = 100'000 };
+    struct world *world         = *state;
+    const struct answer_key own = answer_key_within(&key, world->request->protocol);
+    keep(world, &key, "first");
+    world->now_ms += 1'000;
+    keep(world, &own, "second");
+    world->now_ms += 1'000;
+    ask_for(world, 0, OLD_ENOUGH_MS);
+    pass(world, 0);
+    assert_int_equal(world->asking[0].cached, CACHED_HIT);
+    assert_string_equal(world->asking[0].provider, "second");
+    keep(world, &key, "third");
+    ask_for(world, 1, OLD_ENOUGH_MS);
+    pass(world, 0);
+    assert_string_equal(world->asking[1].provider, "third");
+}
+
+static void a_new_answer_is_never_an_old_one(void **state)
+{
+    struct world *world = *state;
+    ask(world, 0);
+    keep(world, &key, "this very moment");
+    loop_turn(world->loop, 0);
+    world->now_ms++;
+    keep(world, &key, "the next one");
+    loop_turn(world->loop, 0);
+    pass(world, FIRST_MS);
+    assert_int_equal(world->asking[0].cached, CACHED_MISS);
+    assert_string_equal(world->asking[0].provider, "demo");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -208,6 +265,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(one_that_is_slow_itself_is_waited_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(failures_do_not_queue_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(waiting_has_an_end, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_newest_answer_is_given, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_new_answer_is_never_an_old_one, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
