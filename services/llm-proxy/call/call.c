@@ -125,6 +125,7 @@ bool llm_error_is_failure(enum llm_error_class class)
 /* What the try says about its provider. */
 static enum guard_end end_of(const struct llm_call *call)
 {
+    if (!call->is_sent) return GUARD_UNUSED;
     bool is_silent =
         call->answer.is_failed &&
         (call->answer.error.class == LLM_ERROR_RATE_LIMITED ||
@@ -378,7 +379,7 @@ void call_after_try(struct llm_call *call)
         return;
     }
     call_note_ratio(call);
-    leave(call, GUARD_SUCCEEDED);
+    leave(call, end_of(call));
     release_try(call);
     call_end_with(call, NULL);
 }
@@ -491,7 +492,7 @@ void llm_call_cancel(struct llm_call *call)
     llm_call_used(call, &used);
     measures_usage(call->pipeline->options.measures, &used);
     call_warn_unpriced(&used);
-    leave(call, GUARD_RETURNED);
+    leave(call, call->is_sent ? GUARD_RETURNED : GUARD_UNUSED);
     release_try(call);
     measures_cancelled(call->pipeline->options.measures);
     call_free(call);

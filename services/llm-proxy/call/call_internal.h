@@ -68,7 +68,8 @@ struct llm_call {
     str namespace;
     struct peers_recall *recall; /* what others keep of the conversation is on its way */
     struct call_spent spent;
-    struct guard_pass pass; /* of the try; as the next three */
+    bool is_sent; /* somebody was called; of the try, as the next four */
+    struct guard_pass pass;
     struct quota_pass quotas[CALL_QUOTAS];
     enum call_quota quota_count; /* that have let it pass */
     void (*quota_decided)(struct llm_call *call, bool may_go);
@@ -146,8 +147,8 @@ void call_shut_key(struct llm_call *call);
 const struct provider_key *call_enter_key(struct llm_call *call);
 void call_leave_key(struct llm_call *call);
 
-/* What was asked and said by the try, also by what was cut; of a refusal only what it says itself.
- */
+/* What was asked and said by the try, also by what was cut; of a refusal only what it says itself;
+ * nothing of one that was not sent. */
 int64_t call_tokens_of_try(const struct llm_call *call);
 
 /* Whether the limits of its provider and its model let it pass that have not yet: `decided` comes

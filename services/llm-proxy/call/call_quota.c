@@ -88,7 +88,13 @@ struct llm_error call_quota_refusal(const struct llm_call *call, char *text, siz
 void call_leave_quotas(struct llm_call *call)
 {
     int64_t tokens = call_tokens_of_try(call);
-    for (enum call_quota i = 0; i < CALL_QUOTAS; i++) quota_leave(&call->quotas[i], tokens);
+    for (enum call_quota i = 0; i < CALL_QUOTAS; i++) {
+        if (call->is_sent) {
+            quota_leave(&call->quotas[i], tokens);
+        } else {
+            quota_leave_unused(&call->quotas[i]);
+        }
+    }
     call->quota_count = 0;
 }
 

@@ -137,7 +137,7 @@ int64_t call_tokens_of_try(const struct llm_call *call)
 {
     bool has_used =
         call->is_committed || call->answer.usage.input_tokens >= 0 || !call->answer.is_failed;
-    if (!has_used || call->request->is_count) return 0;
+    if (!call->is_sent || !has_used || call->request->is_count) return 0;
     const struct llm_usage used = call_counters(call, true);
     int64_t tokens              = used.input_tokens > 0 ? used.input_tokens : 0;
     bool is_over =
@@ -147,13 +147,19 @@ int64_t call_tokens_of_try(const struct llm_call *call)
 
 void call_leave_key(struct llm_call *call)
 {
-    int64_t tokens = call->key ? call_tokens_of_try(call) : 0;
-    guard_leave_key(&call->key_pass, tokens);
-    call->asked_key = NULL;
-    if (!call->key) return;
-    key_room_leave(call->key, key_of(call, call->key), tokens,
-                   loop_now_ms(call->pipeline->options.loop));
-    call->key = NULL;
+    struct key_room *room = TAKE(call->key);
+    int64_t tokens        = room ? call_tokens_of_try(call) : 0;
+    call->asked_key       = NULL;
+    if (call->is_sent) {
+        guard_leave_key(&call->key_pass, tokens);
+    } else {
+        guard_leave_key_unused(&call->key_pass);
+    }
+    if (room && call->is_sent) {
+        key_room_leave(room, key_of(call, room), tokens, loop_now_ms(call->pipeline->options.loop));
+    } else if (room) {
+        key_room_leave_unused(room, key_of(call, room));
+    }
 }
 
 const char *call_key_name(const struct llm_call *call)

@@ -121,6 +121,7 @@ static void send_http(struct llm_call *call, const struct provider_key *key)
                                              .context   = call};
     if (code == STATUS_OK) code = exchange_start(&options, &http, &call->exchange, &error);
     if (code == STATUS_OK) {
+        call->is_sent = true;
         arena_free(TAKE(call->arena)); /* the client has its own copy */
         json_unref(json_take(&call->source));
         return;
@@ -171,6 +172,7 @@ static void simulate(struct llm_call *call)
     struct loop *loop               = call->pipeline->options.loop;
     const struct provider *provider = call_target(call)->provider;
     int64_t now_ms                  = loop_now_ms(loop);
+    call->is_sent                   = true;
     if (call->request->is_stream) {
         uint64_t number = ++call->pipeline->numbers[call_provider(call)];
         measures_simulated(call->pipeline->options.measures);
@@ -365,6 +367,7 @@ void call_begin_try(struct llm_call *call)
     if (call->saving && call_ask_saved(call)) return;
     if (call->saving) call_saving_restart(call);
     call->try_started_ms = loop_now_ms(call->pipeline->options.loop);
+    call->is_sent        = false;
     answer_done(&call->answer);
     answer_init(&call->answer);
     call->losses                 = (struct losses){.arena = call->request->arena};

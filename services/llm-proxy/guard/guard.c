@@ -207,6 +207,7 @@ void guard_note_rest(struct guard *guard, size_t provider, int64_t rest_ms)
 static void end_probe(struct guard *guard, struct guarded *provider, enum guard_end end)
 {
     static const Pb__ProbeEnd ends[] = {
+        [GUARD_UNUSED]    = PB__PROBE_END__PROBE_END_RETURNED,
         [GUARD_RETURNED]  = PB__PROBE_END__PROBE_END_RETURNED,
         [GUARD_SUCCEEDED] = PB__PROBE_END__PROBE_END_SUCCEEDED,
         [GUARD_FAILED]    = PB__PROBE_END__PROBE_END_FAILED,
@@ -225,7 +226,7 @@ static void refuse_waiters(struct guarded *provider)
     while ((pass = waiter(provider, false))) decide(pass, GUARD_LIMIT);
 }
 
-static void lease(struct guard *guard, struct guarded *provider);
+static void lease(struct guard *guard, struct guarded *provider, uint32_t unused);
 
 static void on_leased(void *context, void *about, const struct rpc_answer *answer)
 {
@@ -251,11 +252,12 @@ static void on_leased(void *context, void *about, const struct rpc_answer *answe
     }
     bool was_short = granted->granted == 0;
     if (was_short) refuse_waiters(provider);
-    if (waiter(provider, false)) lease(guard, provider); /* they came meanwhile */
+    if (waiter(provider, false)) lease(guard, provider, 0); /* they came meanwhile */
 }
 
-/* One question at a time, so that what is said to be held is what the scheduler has given. */
-static void lease(struct guard *guard, struct guarded *provider)
+/* One question at a time, so that what is said to be held is what the scheduler has given.
+ * `unused`: of that nobody has used so many, and they are not held any more. */
+static void lease(struct guard *guard, struct guarded *provider, uint32_t unused)
 {
     if (provider->is_leasing) return;
     Pb__LimitWant want         = PB__LIMIT_WANT__INIT;
@@ -264,6 +266,7 @@ static void lease(struct guard *guard, struct guarded *provider)
     want.name                  = provider->target;
     want.want                  = count_waiters(provider);
     want.held                  = provider->used + provider->spare;
+    want.unused                = unused;
     message.holder             = guard->name;
     message.limits             = wants;
     message.n_limits           = 1;
@@ -326,8 +329,9 @@ static void look_after(struct guard *guard, struct guarded *provider)
     while (!provider->is_probing && (pass = waiter(provider, true))) decide(pass, GUARD_BREAKER);
     if (provider->is_leasing) return;
     refuse_waiters(provider);
+    uint32_t unused = provider->spare;
     provider->spare = 0;
-    if (is_needed) lease(guard, provider);
+    if (is_needed) lease(guard, provider, unused);
 }
 
 static void on_tick(void *context)
@@ -426,7 +430,7 @@ enum guard_verdict guard_enter(struct guard *guard, size_t index, struct guard_p
     if (is_closed && !provider->is_limited) return GUARD_GO;
     pass->provider    = provider;
     pass->wants_probe = !is_closed;
-    if (is_closed && provider->spare > 0 && !provider->counts_starts) {
+    if (is_closed && provider->spare > 0) {
         provider->spare--;
         provider->used++;
         pass->has_permit = true;
@@ -434,7 +438,7 @@ enum guard_verdict guard_enter(struct guard *guard, size_t index, struct guard_p
     }
     wait_begin(provider, pass);
     if (is_closed) {
-        lease(guard, provider);
+        lease(guard, provider, 0);
     } else if (!provider->is_probing) {
         Pb__TargetReport item = PB__TARGET_REPORT__INIT;
         item.wants_probe      = true;
@@ -476,7 +480,7 @@ void guard_leave(struct guard *guard, struct guard_pass *pass, enum guard_end en
     if (provider && pass->is_waiting) wait_end(provider, pass);
     if (provider && pass->has_permit) {
         provider->used--;
-        if (!provider->counts_starts) provider->spare++;
+        if (!provider->counts_starts || end == GUARD_UNUSED) provider->spare++;
     }
     if (provider && pass->is_probe) end_probe(guard, provider, end);
     if (provider && pass->is_own_probe) guard_leave_alone(provider, end);

@@ -6,7 +6,8 @@
  * a copy of what it says of this proxy's providers, read anew every second and with each report, so
  * that an open breaker is known without asking. Permits of limits are leased, as many as calls wait
  * for at once; one whose call is over serves the next call of the same second, unless starts are
- * counted. A half-open breaker is asked for a probe.
+ * counted and it was made; what nobody uses goes back then. A half-open breaker is asked for a
+ * probe.
  *
  * What calls may take of tokens, and of one model, is leased for each call (quota.h).
  *
@@ -88,8 +89,9 @@ enum guard_verdict guard_enter(struct guard *guard, size_t provider, struct guar
 /** How long after a refusal it makes sense to ask again; at least a second. */
 int64_t guard_retry_ms(const struct guard *guard, size_t provider);
 
-/** The call is over, or does not wait any more. */
-enum guard_end { GUARD_RETURNED, GUARD_SUCCEEDED, GUARD_FAILED };
+/** The call is over, or does not wait any more. GUARD_UNUSED: nobody was called, so its start is
+ * not counted. GUARD_RETURNED: what it has met says nothing of its provider. */
+enum guard_end { GUARD_UNUSED, GUARD_RETURNED, GUARD_SUCCEEDED, GUARD_FAILED };
 void guard_leave(struct guard *guard, struct guard_pass *pass, enum guard_end end);
 
 /** How long it is until a moment, in microseconds since 1970, that was said with a refusal; at
@@ -117,8 +119,10 @@ enum guard_verdict guard_enter_key(struct guard *guard, const char *provider,
 int64_t guard_key_opens_ms(struct guard *guard, const char *provider,
                            const struct provider_key *key);
 
-/** The call is over and has used so many tokens, or does not wait any more. */
+/** The call is over and has used so many tokens, or does not wait any more; nobody was called, so
+ * its start is not counted. */
 void guard_leave_key(struct guard_key_pass *pass, int64_t tokens);
+void guard_leave_key_unused(struct guard_key_pass *pass);
 
 /** Why a call may not go: the first words that a caller can use. Valid during the callback. */
 struct guard_refusal {

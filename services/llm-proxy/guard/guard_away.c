@@ -85,7 +85,8 @@ enum guard_verdict guard_enter_alone(struct guarded *provider, struct guard_pass
 
 void guard_leave_alone(struct guarded *provider, enum guard_end end)
 {
-    static const enum probe_end ends[] = {[GUARD_RETURNED]  = PROBE_RETURNED,
+    static const enum probe_end ends[] = {[GUARD_UNUSED]    = PROBE_RETURNED,
+                                          [GUARD_RETURNED]  = PROBE_RETURNED,
                                           [GUARD_SUCCEEDED] = PROBE_SUCCEEDED,
                                           [GUARD_FAILED]    = PROBE_FAILED};
     (void)breaker_end_probe(&provider->alone, &provider->rules, ends[end], clock_unix_us());

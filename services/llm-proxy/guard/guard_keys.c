@@ -60,3 +60,8 @@ void guard_leave_key(struct guard_key_pass *pass, int64_t tokens)
 {
     tollgate_leave(&pass->tollgate, tokens);
 }
+
+void guard_leave_key_unused(struct guard_key_pass *pass)
+{
+    tollgate_leave_unused(&pass->tollgate);
+}

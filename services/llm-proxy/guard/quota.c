@@ -132,19 +132,20 @@ static int64_t at_most(int64_t value, int64_t most)
 
 static question_use_fn on_leased;
 
+/* What nobody waits for goes back; here and in the next one. */
 static void fill_calls(struct quota *quota, Pb__LimitWant *want)
 {
     uint32_t waiting = 0;
     for (const struct quota_pass *at = quota->first; at; at = at->next) {
         if (at->wants_permit) waiting++;
     }
-    want->name  = quota->target;
-    want->want  = waiting > quota->spare ? waiting - quota->spare : 0;
-    want->held  = quota->used + quota->spare;
-    quota->said = want->held;
+    want->name   = quota->target;
+    want->want   = waiting > quota->spare ? waiting - quota->spare : 0;
+    want->unused = quota->first ? 0 : quota->spare;
+    want->held   = quota->used + quota->spare - want->unused;
+    quota->said  = want->held;
 }
 
-/* What nobody waits for goes back. */
 static void fill_tokens(struct quota *quota, const char *name, Pb__LimitWant *want)
 {
     int64_t needed = 0;
@@ -304,8 +305,8 @@ static void look_after(struct quota *quota)
         quota->used > 0 || quota->said > 0 || quota->spare_tokens > 0 || quota->owed_tokens > 0;
     if (quota->is_asking) return;
     while (quota->first) decide(quota->first, false);
-    quota->spare = 0;
     if (is_to_say && (quota->has_calls || quota->tokens_max > 0)) (void)ask(quota);
+    quota->spare = 0; /* whether it is heard or not: nobody gets them twice */
 }
 
 void quotas_tick(struct quotas *quotas)
@@ -334,7 +335,7 @@ enum quota_answer quota_enter(struct quotas *quotas, str target, enum quota_part
     return QUOTA_SHUT;
 }
 
-void quota_leave(struct quota_pass *pass, int64_t tokens)
+static void leave(struct quota_pass *pass, int64_t tokens, bool was_made)
 {
     struct quota *quota = pass->quota;
     if (!quota) return;
@@ -344,7 +345,7 @@ void quota_leave(struct quota_pass *pass, int64_t tokens)
         return;
     }
     if (pass->has_permit) quota->used--;
-    if (pass->has_permit && !quota->counts_starts) quota->spare++;
+    if (pass->has_permit && (!was_made || !quota->counts_starts)) quota->spare++;
     int64_t owed = pass->tokens > 0 ? at_most(tokens, TOKENS_MAX) - pass->tokens : 0;
     quota->spare_tokens -= owed;
     if (quota->spare_tokens < 0) { /* it has taken more than anybody was given */
@@ -352,6 +353,16 @@ void quota_leave(struct quota_pass *pass, int64_t tokens)
         quota->spare_tokens = 0;
     }
     forget_pass(pass);
+}
+
+void quota_leave(struct quota_pass *pass, int64_t tokens)
+{
+    leave(pass, tokens, true);
+}
+
+void quota_leave_unused(struct quota_pass *pass)
+{
+    leave(pass, 0, false);
 }
 
 int64_t quota_opens_us(const struct quotas *quotas, str target)

@@ -5,8 +5,9 @@
  * The scheduler has all of it (docs/internals/limits.md), and says every second which targets have
  * limits; a quota leases of it what its calls need. Tokens are set aside for a call before it is
  * made, by an estimate, and settled when it is over: what is left serves the next one here, or goes
- * back within a second; what it has used above that is taken off. More than the limit holds is
- * never waited for: such a call goes when all is there.
+ * back within a second, and so does a start that was granted to a call which was not made; what it
+ * has used above that is taken off. More than the limit holds is never waited for: such a call goes
+ * when all is there.
  *
  * Calls go in their order. Nobody waits longer than for an answer: who finds too little is refused,
  * and so is everybody while the scheduler cannot be asked.
@@ -65,6 +66,9 @@ enum quota_answer quota_enter(struct quotas *quotas, str target, enum quota_part
 
 /** The call is over and has used so many, or does not wait any more. */
 void quota_leave(struct quota_pass *pass, int64_t tokens);
+
+/** It entered, and nothing was called: all that it holds is there again, its start too. */
+void quota_leave_unused(struct quota_pass *pass);
 
 /** When one that was shut is worth asking again, in microseconds since 1970; 0: nobody knows. */
 int64_t quota_opens_us(const struct quotas *quotas, str target);

@@ -54,6 +54,12 @@ void key_room_leave(struct key_room *room, const struct provider_key *key, int64
     if (tokens > 0) take(&room->tokens_full_ns, key->tokens_per_minute, tokens, now_ms);
 }
 
+void key_room_leave_unused(struct key_room *room, const struct provider_key *key)
+{
+    room->in_flight--;
+    if (key->requests_per_minute > 0) room->requests_full_ns -= step_ns(key->requests_per_minute);
+}
+
 void key_room_take_over(struct key_room *room, const struct key_room *before)
 {
     if (before->not_before_ms != KEY_ROOM_NEVER) room->not_before_ms = before->not_before_ms;

@@ -36,6 +36,9 @@ void key_room_enter(struct key_room *room, const struct provider_key *key, int64
 void key_room_leave(struct key_room *room, const struct provider_key *key, int64_t tokens,
                     int64_t now_ms);
 
+/** It is over, and nobody was called: it is not counted. */
+void key_room_leave_unused(struct key_room *room, const struct provider_key *key);
+
 /** What is known of a key that is read anew, from what was known of it before. */
 void key_room_take_over(struct key_room *room, const struct key_room *before);
 

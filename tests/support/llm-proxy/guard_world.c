@@ -118,7 +118,7 @@ static status report(struct rpc_call *call, struct error *)
 }
 
 static void add_limit(struct rpc_call *call, const char *name, uint32_t concurrency,
-                      uint32_t tokens)
+                      uint32_t starts, uint32_t tokens)
 {
     Pb__LimitList *list = call->response;
     Pb__LimitView *view = zeroed(call, sizeof *view);
@@ -126,6 +126,7 @@ static void add_limit(struct rpc_call *call, const char *name, uint32_t concurre
     pb__limit_view__init(view);
     pb__limit_rule__init(rule);
     rule->concurrency              = concurrency;
+    rule->rate_count               = starts;
     rule->token_count              = tokens;
     view->name                     = name;
     view->rule                     = rule;
@@ -134,13 +135,19 @@ static void add_limit(struct rpc_call *call, const char *name, uint32_t concurre
 
 static status list_limits(struct rpc_call *call, struct error *)
 {
-    enum { LISTED_MAX = 2 };
-    struct said *said   = said_of(call);
-    Pb__LimitList *list = call->response;
-    list->limits        = zeroed(call, LISTED_MAX * sizeof *list->limits);
-    if (said->is_limited) add_limit(call, "llm:one", 1, 0);
-    bool is_model_limited = said->model_permits > 0 || said->tokens_max > 0;
-    if (is_model_limited) add_limit(call, "llm:one/m", said->model_permits, said->tokens_max);
+    enum { LISTED_MAX = 3 };
+    struct said *said    = said_of(call);
+    Pb__LimitList *list  = call->response;
+    list->limits         = zeroed(call, LISTED_MAX * sizeof *list->limits);
+    uint32_t concurrency = said->counts_starts ? 0 : 1;
+    uint32_t starts      = said->counts_starts ? 1 : 0;
+    if (said->is_limited) add_limit(call, "llm:one", concurrency, starts, 0);
+    if (said->tokens_of_one > 0) add_limit(call, "llm:one", 0, 0, said->tokens_of_one);
+    bool is_model_limited =
+        said->model_permits > 0 || said->model_starts > 0 || said->tokens_max > 0;
+    if (is_model_limited) {
+        add_limit(call, "llm:one/m", said->model_permits, said->model_starts, said->tokens_max);
+    }
     return answer(call, STATUS_OK);
 }
 
@@ -148,6 +155,14 @@ static status list_limits(struct rpc_call *call, struct error *)
 static void lease_of_model(struct said *said, const Pb__LimitWant *want, Pb__LimitLease *granted)
 {
     bool is_tokens = strcmp(want->name, "tokens:llm:one/m") == 0;
+    if (!is_tokens && said->model_starts > 0) {
+        said->starts_left += want->unused;
+        granted->is_limited = true;
+        granted->granted    = want->want < said->starts_left ? want->want : said->starts_left;
+        said->starts_left -= granted->granted;
+        said->start_asks++;
+        return;
+    }
     if (!is_tokens) {
         uint32_t left       = said->model_permits - want->held;
         granted->is_limited = said->model_permits > 0;
@@ -172,6 +187,12 @@ static status lease_model(struct rpc_call *call, const Pb__LeaseLimits *asked)
     struct said *said        = said_of(call);
     Pb__LeasedLimits *leased = call->response;
     if (said->fails_to_lease) return answer(call, STATUS_INTERNAL);
+    if (said->lets_wait) {
+        struct world *world = call->context;
+        said->let_wait++;
+        (void)pthread_mutex_unlock(&world->mutex);
+        return STATUS_OK; /* nobody is answered */
+    }
     leased->limits = zeroed(call, asked->n_limits * sizeof *leased->limits);
     for (size_t i = 0; i < asked->n_limits; i++) {
         leased->limits[i] = zeroed(call, sizeof *leased->limits[i]);
@@ -180,6 +201,25 @@ static status lease_model(struct rpc_call *call, const Pb__LeaseLimits *asked)
         lease_of_model(said, asked->limits[i], leased->limits[i]);
     }
     leased->n_limits = asked->n_limits;
+    return answer(call, STATUS_OK);
+}
+
+/* Tokens of "llm:one": as many as are wanted. */
+static status lease_tokens_of_one(struct rpc_call *call, const Pb__LimitWant *want)
+{
+    struct said *said        = said_of(call);
+    Pb__LeasedLimits *leased = call->response;
+    Pb__LimitLease *granted  = zeroed(call, sizeof *granted);
+    pb__limit_lease__init(granted);
+    said->one_granted += want->want;
+    said->one_unused += want->unused;
+    said->one_spent += want->spent;
+    granted->name       = want->name;
+    granted->is_limited = true;
+    granted->granted    = want->want;
+    leased->limits      = zeroed(call, sizeof *leased->limits);
+    leased->limits[0]   = granted;
+    leased->n_limits    = 1;
     return answer(call, STATUS_OK);
 }
 
@@ -211,11 +251,16 @@ static status lease(struct rpc_call *call, struct error *)
     const Pb__LeaseLimits *asked = call->request;
     if (asked->limits[0]->rule) return lease_of_key(call, asked->limits[0]);
     if (strstr(asked->limits[0]->name, "llm:one/m")) return lease_model(call, asked);
+    if (strcmp(asked->limits[0]->name, "tokens:llm:one") == 0) {
+        return lease_tokens_of_one(call, asked->limits[0]);
+    }
     struct said *said         = said_of(call);
     const Pb__LimitWant *want = ((const Pb__LeaseLimits *)call->request)->limits[0];
     Pb__LeasedLimits *leased  = call->response;
     Pb__LimitLease *granted   = zeroed(call, sizeof *granted);
-    uint32_t free_now         = said->permits > want->held ? said->permits - want->held : 0;
+    if (said->counts_starts) said->permits += want->unused;
+    uint32_t held     = said->counts_starts ? 0 : want->held;
+    uint32_t free_now = said->permits > held ? said->permits - held : 0;
     pb__limit_lease__init(granted);
     granted->name       = want->name;
     granted->is_limited = said->is_limited;
@@ -224,6 +269,8 @@ static status lease(struct rpc_call *call, struct error *)
     leased->limits[0]   = granted;
     leased->n_limits    = 1;
     said->held          = want->held + granted->granted;
+    if (said->counts_starts) said->permits -= granted->granted;
+    said->leases++;
     return answer(call, STATUS_OK);
 }
 

@@ -40,9 +40,14 @@ struct said {
     unsigned probes;  /* that it gives */
     uint32_t permits; /* likewise; concurrency of the limit */
     bool is_limited;
+    bool counts_starts;      /* it is a rate: `permits` are its starts that are left */
+    uint32_t tokens_of_one;  /* of "llm:one"; 0: no limit */
     uint32_t starts;         /* of a key, that are left */
     int64_t tokens_opens_us; /* of a key; 0: there are some */
     bool fails_to_lease;
+    bool lets_wait;        /* who asks for a model is not answered */
+    uint32_t model_starts; /* of "llm:one/m": starts in a time, of which some are left */
+    uint32_t starts_left;
     uint32_t model_permits; /* of "llm:one/m": concurrency; 0: no limit */
     uint32_t tokens_max;    /* of "llm:one/m"; 0: no limit */
     uint32_t tokens_left;
@@ -55,7 +60,9 @@ struct said {
     Pb__ProbeEnd probe_end;
     uint32_t held; /* permits, as last heard */
     uint32_t spent, key_asks;
-    uint32_t model_held, tokens_unused, tokens_spent, token_asks;
+    uint32_t model_held, tokens_unused, tokens_spent, token_asks, start_asks;
+    uint32_t one_granted, one_unused, one_spent; /* tokens of "llm:one" */
+    uint32_t let_wait, leases;
 };
 
 struct world {

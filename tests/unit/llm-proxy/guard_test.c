@@ -207,6 +207,30 @@ static void a_permit_serves_one_after_the_other(void **)
     guard_world_end(&world);
 }
 
+static void a_start_that_nobody_has_made_goes_back(void **)
+{
+    struct world world;
+    struct caller one;
+    struct caller two;
+    guard_world_begin(&world,
+                      (struct said){.is_limited = true, .counts_starts = true, .permits = 3});
+    assert_int_equal(enter(&world, &one), GUARD_WAIT);
+    assert_int_equal(decided(&world, &one), GUARD_GO);
+    assert_int_equal(enter(&world, &two), GUARD_WAIT);
+    assert_int_equal(decided(&world, &two), GUARD_GO);
+    guard_leave(world.guard, &one.pass, GUARD_SUCCEEDED);
+    guard_leave(world.guard, &two.pass, GUARD_UNUSED);
+    assert_int_equal(enter(&world, &one), GUARD_GO); /* it serves the next one */
+    guard_leave(world.guard, &one.pass, GUARD_UNUSED);
+    for (int i = 0; i < 100 && guard_world_look(&world).permits < 2; i++) {
+        guard_world_refresh(&world);
+    }
+    assert_int_equal(guard_world_look(&world).permits, 2);
+    guard_world_refresh(&world);
+    assert_int_equal(guard_world_look(&world).permits, 2);
+    guard_world_end(&world);
+}
+
 /* --- keys --------------------------------------------------------------------------------------
  */
 
@@ -311,6 +335,7 @@ int main(void)
         cmocka_unit_test(a_breaker_whose_time_is_over_is_no_news),
         cmocka_unit_test(one_probe_goes_without_asking),
         cmocka_unit_test(a_permit_serves_one_after_the_other),
+        cmocka_unit_test(a_start_that_nobody_has_made_goes_back),
         cmocka_unit_test(a_key_without_a_start_is_shut),
         cmocka_unit_test(tokens_of_a_key_are_told_and_shut_it),
         cmocka_unit_test(a_key_is_used_alone_while_nobody_can_be_asked),

@@ -49,6 +49,25 @@ static void tokens_are_owed(void **)
     assert_false(may(&room, &key, INT64_C(1) << 40));
 }
 
+/* A call that was refused before anybody was called. */
+static void what_was_not_called_is_not_counted(void **)
+{
+    const struct provider_key key = {.requests_per_minute = 2, .parallel = 1};
+    struct key_room room          = {};
+    for (int i = 0; i < 5; i++) {
+        assert_true(may(&room, &key, 0));
+        key_room_enter(&room, &key, 0);
+        assert_false(may(&room, &key, 0));
+        key_room_leave_unused(&room, &key);
+    }
+    for (int i = 0; i < 2; i++) {
+        assert_true(may(&room, &key, 0));
+        key_room_enter(&room, &key, 0);
+        key_room_leave(&room, &key, 0, 0);
+    }
+    assert_false(may(&room, &key, 0));
+}
+
 static void so_many_at_a_time(void **)
 {
     const struct provider_key key = {.parallel = 2};
@@ -88,6 +107,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_day_of_requests),
         cmocka_unit_test(tokens_are_owed),
+        cmocka_unit_test(what_was_not_called_is_not_counted),
         cmocka_unit_test(so_many_at_a_time),
         cmocka_unit_test(rest_is_no_limit),
     };

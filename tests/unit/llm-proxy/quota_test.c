@@ -163,6 +163,38 @@ static void calls_of_a_model_are_counted(void **)
     guard_world_end(&world);
 }
 
+/* Until the scheduler has heard of that many starts again. */
+static void starts_come_back(struct world *world, uint32_t count)
+{
+    for (int i = 0; i < 100 && guard_world_look(world).starts_left < count; i++) {
+        guard_world_refresh(world);
+    }
+    assert_int_equal(guard_world_look(world).starts_left, count);
+}
+
+/* Whoever is granted a start and too few tokens is not let go: others may have the start. */
+static void a_start_without_tokens_goes_back(void **)
+{
+    struct world world;
+    struct asker one;
+    struct asker two;
+    guard_world_begin(
+        &world,
+        (struct said){.model_starts = 5, .starts_left = 5, .tokens_max = 100, .tokens_left = 50});
+    assert_int_equal(enter(&world, 60, &one), QUOTA_WAIT);
+    assert_false(decided(&world, &one));
+    starts_come_back(&world, 5);
+    assert_int_equal(enter(&world, 40, &one), QUOTA_WAIT);
+    assert_true(decided(&world, &one));
+    assert_int_equal(enter(&world, 10, &two), QUOTA_WAIT);
+    assert_true(decided(&world, &two));
+    quota_leave(&one.pass, 40); /* its start was made */
+    quota_leave_unused(&two.pass);
+    starts_come_back(&world, 4);
+    assert_int_equal(guard_world_look(&world).tokens_left, 10);
+    guard_world_end(&world);
+}
+
 static void who_waits_may_leave(void **)
 {
     struct world world;
@@ -227,6 +259,7 @@ int main(void)
         cmocka_unit_test(more_than_all_goes_when_all_is_there),
         cmocka_unit_test(no_upstream_makes_a_limit_owe_for_ever),
         cmocka_unit_test(calls_of_a_model_are_counted),
+        cmocka_unit_test(a_start_without_tokens_goes_back),
         cmocka_unit_test(who_waits_may_leave),
         cmocka_unit_test(a_ratio_moves_with_what_upstreams_say),
         cmocka_unit_test(what_is_no_text_stays_guessed),

@@ -251,6 +251,69 @@ static const Pb__LimitLease *lease_tokens(struct rig *rig, const char *name, Pb_
     return got ? got->limits[0] : NULL;
 }
 
+struct both {
+    uint32_t starts, tokens; /* wanted; granted */
+};
+
+/* As an llm-proxy asks for calls of a model that need a start and tokens. */
+static struct both lease_both(struct rig *rig, struct both wanted, uint32_t held, uint32_t unused)
+{
+    Pb__LimitWant calls         = PB__LIMIT_WANT__INIT;
+    Pb__LimitWant tokens        = PB__LIMIT_WANT__INIT;
+    Pb__LimitWant *wants[]      = {&calls, &tokens};
+    Pb__LeaseLimits message     = PB__LEASE_LIMITS__INIT;
+    calls.name                  = "llm:x/m";
+    calls.want                  = wanted.starts;
+    calls.held                  = held;
+    calls.unused                = unused;
+    tokens.name                 = "tokens:llm:x/m";
+    tokens.want                 = wanted.tokens;
+    tokens.least                = wanted.tokens;
+    message.holder              = "one";
+    message.limits              = wants;
+    message.n_limits            = ARRAY_LEN(wants);
+    const struct question asked = {
+        .service = &pb__limits__descriptor, .method = "Lease", .message = &message};
+    const Pb__LeasedLimits *got = rig_ask(rig, &asked);
+    assert_int_equal(got->n_limits, ARRAY_LEN(wants));
+    return (struct both){got->limits[0]->granted, got->limits[1]->granted};
+}
+
+/* Of two starts an hour each is there until a call is made with it. */
+static void test_a_start_without_tokens_is_not_taken(void **)
+{
+    struct rig rig              = {};
+    Pb__SetLimit message        = PB__SET_LIMIT__INIT;
+    Pb__LimitRule rule          = PB__LIMIT_RULE__INIT;
+    rule.rate_count             = 2;
+    rule.rate_period_us         = INT64_C(3'600'000'000);
+    rule.token_count            = 1'000;
+    rule.token_period_us        = INT64_C(3'600'000'000);
+    message.name                = "llm:x/m";
+    message.rule                = &rule;
+    message.by                  = "test";
+    const struct question asked = {
+        .service = &pb__limits__descriptor, .method = "Set", .message = &message};
+    rig_init(&rig, 1, true);
+    (void)rig_ask(&rig, &asked);
+    struct both got = lease_both(&rig, (struct both){1, 900}, 0, 0);
+    assert_true(got.starts == 1 && got.tokens == 900);
+    for (int i = 0; i < 3; i++) {
+        got = lease_both(&rig, (struct both){1, 900}, 1, 0);
+        assert_true(got.starts == 0 && got.tokens == 0);
+    }
+    got = lease_both(&rig, (struct both){1, 50}, 1, 0);
+    assert_true(got.starts == 1 && got.tokens == 50);
+    got = lease_both(&rig, (struct both){1, 1}, 2, 0);
+    assert_int_equal(got.starts, 0);
+    (void)lease_both(&rig, (struct both){}, 0, 1); /* both are over, and one was not made */
+    assert_int_equal(lease_both(&rig, (struct both){2, 1}, 0, 0).starts, 1);
+    rig_restart(&rig);
+    (void)lease_both(&rig, (struct both){}, 0, 1);
+    assert_int_equal(lease_both(&rig, (struct both){2, 1}, 0, 0).starts, 1);
+    rig_done(&rig);
+}
+
 /* An hour's worth: none comes back that this test could see, but for a permit or two. */
 static void test_tokens_are_leased_whole_and_settled(void **)
 {
@@ -427,6 +490,7 @@ int main(void)
         cmocka_unit_test(test_replicas_share_a_limit),
         cmocka_unit_test(test_replicas_share_what_they_bring_along),
         cmocka_unit_test(test_replicas_share_places_they_bring_along),
+        cmocka_unit_test(test_a_start_without_tokens_is_not_taken),
         cmocka_unit_test(test_tokens_are_leased_whole_and_settled),
         cmocka_unit_test(test_many_tokens_are_counted_in_lumps),
         cmocka_unit_test(test_tokens_are_configured),

@@ -83,14 +83,16 @@ struct limit *engine_limit_brought(struct engine *engine, str name, const struct
     return limit;
 }
 
-/* What it does not hold any more is over, whatever it forgot to say. */
+/* What it does not hold any more is over, whatever it forgot to say, but for what it has not used.
+ */
 static void end_calls(struct engine *engine, struct limit *limit, struct limit_holder *holder,
                       const Pb__LimitWant *want)
 {
-    uint32_t kept  = want->held < holder->given ? want->held : holder->given;
-    uint32_t ended = holder->given - kept;
-    holder->given  = kept;
-    if (ended > 0) limit_take_back(limits_of(engine), limit, ended, 0, engine->now_us);
+    uint32_t kept   = want->held < holder->given ? want->held : holder->given;
+    uint32_t gone   = holder->given - kept;
+    uint32_t unused = want->unused < gone ? want->unused : gone;
+    holder->given   = kept;
+    if (gone > 0) limit_take_back(limits_of(engine), limit, gone - unused, unused, engine->now_us);
 }
 
 static uint32_t lease(struct engine *engine, struct limit *limit, str name,
@@ -140,6 +142,11 @@ static void lease_tokens(struct engine *engine, struct limit *limit, const Pb__L
     ret_lease->retry_us = is_short && due_us > engine->now_us ? due_us : 0;
 }
 
+static bool is_of_tokens(const Pb__LimitWant *want)
+{
+    return !want->rule && token_limit_target(str_from(want->name)).len > 0;
+}
+
 static int64_t opens_us(const struct engine *engine, const struct limit *limit)
 {
     int64_t at_us = start_rate_opens_us(&limit->rate);
@@ -157,7 +164,7 @@ static void grant(struct engine *engine, str holder, const Pb__LimitWant *want,
     if (!limit) return;
     bool is_rate          = want->rule && rule.concurrency == 0;
     ret_lease->is_limited = limit_has_rule(limit);
-    if (!want->rule && token_limit_target(name).len > 0) {
+    if (is_of_tokens(want)) {
         if (ret_lease->is_limited) lease_tokens(engine, limit, want, ret_lease);
         return;
     }
@@ -166,6 +173,21 @@ static void grant(struct engine *engine, str holder, const Pb__LimitWant *want,
     bool is_short       = ret_lease->granted < want->want;
     ret_lease->retry_us = is_short || is_rate ? opens_us(engine, limit) : 0;
     if (want->rule) limit_unshow(limit);
+}
+
+/* Says whether tokens of that target were asked for as well, and there are too few: then its calls
+ * are not let go, and would take a start from others for nothing. */
+static bool lacks_tokens(const Pb__LeaseLimits *request, const Pb__LimitLease *granted,
+                         const char *target)
+{
+    for (size_t i = 0; i < request->n_limits; i++) {
+        const Pb__LimitWant *want = request->limits[i];
+        bool is_short = want->want > 0 && granted[i].is_limited && granted[i].granted == 0;
+        bool is_its =
+            is_of_tokens(want) && str_is(token_limit_target(str_from(want->name)), target);
+        if (is_its && is_short) return true;
+    }
+    return false;
 }
 
 status engine_lease_limits(struct engine *engine, struct command *command, struct error *)
@@ -183,7 +205,17 @@ status engine_lease_limits(struct engine *engine, struct command *command, struc
         granted[i]        = (Pb__LimitLease)PB__LIMIT_LEASE__INIT;
         granted[i].name   = request->limits[i]->name;
         answer->limits[i] = &granted[i];
-        grant(engine, str_from(request->holder), request->limits[i], &granted[i]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (is_of_tokens(request->limits[i])) {
+            grant(engine, str_from(request->holder), request->limits[i], &granted[i]);
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (is_of_tokens(request->limits[i])) continue;
+        Pb__LimitWant want = *request->limits[i];
+        if (lacks_tokens(request, granted, want.name)) want.want = 0;
+        grant(engine, str_from(request->holder), &want, &granted[i]);
     }
     answer->n_limits = count;
     return STATUS_OK;

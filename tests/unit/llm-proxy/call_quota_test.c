@@ -1,0 +1,108 @@
+/* What a try takes of the limits of its provider and of its model, and gives back. */
+#include "cmocka.h"
+
+#include "llm-proxy/call/call_internal.h"
+#include "support/llm-proxy/guard_world.h"
+#include "json/json_text.h"
+
+#include <string.h>
+
+enum { ARENA_MAX = 8 << 20, PLENTY = 100'000 /* tokens */ };
+
+/* A proxy with one simulated model. */
+struct proxy {
+    struct world world;
+    struct metrics *metrics;
+    struct measures *measures;
+    struct pipeline *pipeline;
+    struct llm_route route;
+    struct arena *arena;
+    json body;
+    struct chat_request *request;
+    unsigned ended;
+};
+
+static void begin(struct proxy *proxy, const char *body, struct said said)
+{
+    *proxy = (struct proxy){};
+    guard_world_begin(&proxy->world, said);
+    proxy->world.catalog->providers[0].kind = &provider_simulated;
+    proxy->metrics                          = metrics_new();
+    proxy->measures                         = measures_new(proxy->metrics);
+    const struct pipeline_options options   = {.loop     = proxy->world.loop,
+                                               .catalog  = proxy->world.catalog,
+                                               .measures = proxy->measures,
+                                               .guard    = proxy->world.guard,
+                                               .seed     = 1};
+    proxy->pipeline                         = pipeline_new(&options);
+    proxy->route = (struct llm_route){.targets = {{.provider = &proxy->world.catalog->providers[0],
+                                                   .model    = str_from("m"),
+                                                   .weight   = 1}},
+                                      .target_count = 1,
+                                      .retry        = {.attempts = 1},
+                                      .timeouts     = {.total_ms = 60'000}};
+    proxy->arena = arena_new(ARENA_MAX);
+    assert_int_equal(json_parse(str_from(body), NULL, &proxy->body, NULL, NULL), STATUS_OK);
+    assert_int_equal(chat_from_openai(proxy->body, proxy->arena, &proxy->request, NULL), STATUS_OK);
+}
+
+static void end(struct proxy *proxy)
+{
+    pipeline_freep(&proxy->pipeline);
+    guard_world_end(&proxy->world);
+    measures_freep(&proxy->measures);
+    metrics_free(proxy->metrics);
+    json_unref(proxy->body);
+    arena_free(proxy->arena);
+}
+
+static void on_done(const struct llm_outcome *, void *context)
+{
+    struct proxy *proxy = context;
+    proxy->ended++;
+}
+
+static struct llm_call *start(struct proxy *proxy)
+{
+    return llm_call_start(proxy->pipeline, proxy->request, &proxy->route, 0, on_done, proxy);
+}
+
+static struct said look(struct proxy *proxy)
+{
+    return guard_world_look(&proxy->world);
+}
+
+static const char short_question[] =
+    "{\"model\":\"m\",\"max_tokens\":100,\"messages\":[{\"role\":\"user\",\"content\":"
+    "\"how many tokens does a question take that nobody was asked?\"}]}";
+
+/* Its provider's tokens are there, those of its model are asked for. */
+static void a_call_that_is_not_sent_has_used_nothing(void **)
+{
+    struct proxy proxy;
+    begin(&proxy, short_question,
+          (struct said){.tokens_of_one = PLENTY, .tokens_max = PLENTY, .lets_wait = true});
+    struct llm_call *call = start(&proxy);
+    for (int i = 0; i < TURNS_MAX && look(&proxy).let_wait == 0; i++) {
+        atomic_fetch_add(&proxy.world.now_ms, 1);
+        loop_turn(proxy.world.loop, 1);
+    }
+    assert_int_equal(look(&proxy).let_wait, 1);
+    assert_true(look(&proxy).one_granted > 100);
+    llm_call_cancel(call);
+    for (int i = 0; i < 100 && look(&proxy).one_unused == 0; i++) {
+        guard_world_refresh(&proxy.world);
+    }
+    assert_int_equal(look(&proxy).one_unused, look(&proxy).one_granted);
+    assert_int_equal(look(&proxy).one_spent, 0);
+    assert_int_equal(proxy.ended, 0);
+    end(&proxy);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_call_that_is_not_sent_has_used_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
