@@ -251,6 +251,16 @@ bool url_same_host(const struct url *a, const struct url *b)
     return a->host.len == b->host.len && strncasecmp(a->host.ptr, b->host.ptr, a->host.len) == 0;
 }
 
+bool url_is_disguised(const struct url *url)
+{
+    bool is_start = true;
+    for (str rest = url->host; rest.len > 0; rest = str_slice(rest, 1, rest.len)) {
+        if (is_start && rest.len >= 4 && strncasecmp(rest.ptr, "xn--", 4) == 0) return true;
+        is_start = rest.ptr[0] == '.';
+    }
+    return false;
+}
+
 bool url_same_origin(const struct url *a, const struct url *b)
 {
     return a->is_https == b->is_https && a->port == b->port && a->host.len == b->host.len &&

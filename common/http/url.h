@@ -55,6 +55,10 @@ struct url {
  * than libcurl on purpose: what we cannot read we do not send. */
 bool url_parse(str url, struct url *ret_url);
 
+/** Says whether a label of the host is in Punycode ("xn--", RFC 5891, 4.4): written out it may look
+ * like another one. */
+bool url_is_disguised(const struct url *url);
+
 /** Same scheme, host (in any case) and port. */
 bool url_same_origin(const struct url *a, const struct url *b);
 /** Says whether both lead to the same host, whatever the port. */

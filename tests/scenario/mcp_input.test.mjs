@@ -1,5 +1,8 @@
 // Servers of MCP that ask for input in the middle of a call: a person answers by an approval, and the call goes on.
 import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after } from 'node:test';
 import { Legacy, Modern } from './support/peers.mjs';
 import { scenario } from './support/suite.mjs';
@@ -11,8 +14,16 @@ const legacy = new Legacy();
 const upstream = await Upstream.start((request) => (request.path === '/legacy' ? legacy : modern).handle(request));
 after(() => upstream.stop());
 
+const folder = await mkdtemp(join(tmpdir(), 'tutti-asking-'));
+after(() => rm(folder, { recursive: true, force: true }));
+await writeFile(join(folder, 'token'), 'a-token-of-the-server', { mode: 0o600 });
+const NOTES = join(folder, 'notes');
+const SERVER = new URL('./support/stdio_server.mjs', import.meta.url).pathname;
+const notes = async () => (await readFile(NOTES, 'utf8').catch(() => '')).split('\n').map((line) => line.replace(/^\d+ /, ''));
+
 const mcp = (name, options = '', at = 'modern') => `call: mcp, with: { transport: { http: { endpoint: '${upstream.url}/${at}' }${options} }, method: tools/call, parameters: { name: ${name}, arguments: { a: 1 } } }`;
-const act = (name, connection = 'desk') => `call: mcp.call_tool, with: { connection: ${connection}, name: ${name} }`;
+const act = (name, connection = 'desk', given = '{}') => `call: mcp.call_tool, with: { connection: ${connection}, name: ${name}, arguments: ${given} }`;
+const local = (name, given) => `call: mcp, with: { transport: { stdio: { command: asking }, options: { input: replay } }, method: tools/call, parameters: { name: ${name}, arguments: ${given} } }`;
 const fails = (name, call) => `{ try: [ { one: { ${call} } } ], catch: { as: error, do: [ { keep: { set: '\${ $error }' } } ] } }`;
 const workflow = (name, task) => `
 document: { dsl: '1.0.3', namespace: default, name: ${name}, version: '1.0.0' }
@@ -31,12 +42,21 @@ const WORKFLOWS = {
   books: `{ ${mcp('books', ', options: { input: replay }', 'legacy')} }`,
   older: `{ ${act('books', 'older')} }`,
   rings: `{ ${act('rings', 'older')} }`,
+  sights: `{ ${act('visits', 'older', '{ person: ann }')} }`,
+  declined: `{ ${act('visits', 'older', '{ person: bob }')} }`,
+  needs: `{ ${act('visits', 'older', '{ person: cat, refuses: true }')} }`,
+  refused: fails('refused', act('visits', 'older', '{ person: dan, refuses: true }')),
+  tea: `{ ${act('books', 'program', '{ title: Tea }')} }`,
+  soup: `{ ${act('books', 'program', '{ title: Soup }')} }`,
+  command: `{ ${local('books', '{ title: Milk }')} }`,
+  connect: `{ ${act('visits', 'program', '{ call: 1 }')} }`,
   silent: `{ ${mcp('books', '', 'legacy')} }`,
   nested: fails('nested', mcp('nested')),
 };
 
 const connection = (more) => ({ adapter: 'mcp', config: { url: `${upstream.url}/modern`, ...more }, allow_private: true });
-const config = { tools: { connections: { desk: connection(), shut: connection({ input: 'refuse' }), older: connection({ url: `${upstream.url}/legacy`, input: 'replay' }) } } };
+const program = { command: process.execPath, args: [SERVER, 'asking', NOTES], env: { API_TOKEN_HERE: { secret: 'TOKEN' } } };
+const config = { secrets: { TOKEN: { file: join(folder, 'token') } }, tools: { mcp: { stdio: { asking: program } }, connections: { program: { adapter: 'mcp', config: { server: 'asking', input: 'replay' } }, desk: connection(), shut: connection({ input: 'refuse' }), older: connection({ url: `${upstream.url}/legacy`, input: 'replay' }) } } };
 
 const callsOf = (name) => modern.asked.filter((call) => call.name === name);
 
@@ -80,6 +100,12 @@ scenario('servers of MCP ask people', { needs: ['scheduler', 'gateway', 'tool-ad
   const other = await pending(started.older);
   const bell = await pending(started.rings);
   assert.equal(bell.payload.message, 'Which day?', 'asked on a stream of its own');
+  // Of the older era, over HTTP and by a program: addresses, too.
+  const asked = {};
+  for (const name of ['sights', 'declined', 'needs', 'refused', 'tea', 'soup', 'command', 'connect']) asked[name] = await pending(started[name]);
+  for (const [name, person] of [['sights', 'ann'], ['needs', 'cat']]) assert.deepEqual(asked[name].payload, { server: 'older', tool: 'visits', message: 'Sign in', mode: 'url', url: `https://id.example.org/connect?person=${person}`, host: 'id.example.org' });
+  assert.deepEqual(asked.connect.payload, { server: 'program', tool: 'visits', message: 'Sign in', mode: 'url', url: 'https://id.example.org/***/connect', host: 'id.example.org' }, 'without the secrets of the program');
+  assert.deepEqual(asked.tea.payload.message, 'Tea: which day?');
   for (const { _meta: meta } of callsOf('address')) assert.deepEqual(meta['io.modelcontextprotocol/clientCapabilities'], { elicitation: { form: {}, url: {} } });
 
   // Neither a worker nor the scheduler has to stay for it.
@@ -124,9 +150,40 @@ scenario('servers of MCP ask people', { needs: ['scheduler', 'gateway', 'tool-ad
   assert.deepEqual(legacy.booked, [[{ day: 'Monday' }, { sure: true }]], 'once');
   await decide(bell, 'approve', { data: { day: 'Sunday' } });
   assert.equal((await suite.runEnds(started.rings.id)).output.text, 'accept Sunday');
+  for (const name of ['sights', 'connect']) await decide(asked[name], 'approve');
+  assert.equal((await suite.runEnds(started.sights.id)).output.text, 'it was a accept');
+  assert.deepEqual((await suite.runEnds(started.connect.id)).output.structured, { action: 'accept' });
+  await decide(asked.declined, 'reject');
+  assert.equal((await suite.runEnds(started.declined.id)).output.text, 'it was a decline');
+  await decide(asked.needs, 'approve'); // before anybody was there
+  const still = await againAfter(started.needs, asked.needs);
+  legacy.visited.add('cat');
+  await decide(still, 'approve');
+  assert.equal((await suite.runEnds(started.needs.id)).output.text, 'cat was there');
+  await decide(asked.refused, 'reject', { data: { action: 'cancel' } });
+  assert.match((await suite.runEnds(started.refused.id)).output.detail, /This request requires more information/, 'its own words, and no further question');
+
+  // A program is sent one call at a time, and who gave one up gets another process.
+  await decide(asked.tea, 'approve', { data: { day: 'Monday' } });
+  await decide(asked.soup, 'reject');
+  await decide(asked.command, 'approve', { data: { day: 'Tuesday' } });
+  const tea = (await suite.runEnds(started.tea.id)).output.structured;
+  assert.deepEqual([tea.day, tea.capabilities], [{ action: 'accept', content: { day: 'Monday' } }, { elicitation: { form: {}, url: {} } }]);
+  assert.deepEqual((await suite.runEnds(started.soup.id)).output.structured.day, { action: 'decline' });
+  assert.deepEqual((await suite.runEnds(started.command.id)).output.structuredContent.day, { action: 'accept', content: { day: 'Tuesday' } });
+  const booked = (await notes()).filter((line) => /(Tea|Soup)$/.test(line));
+  assert.ok(booked.length >= 8 && booked.every((line, i) => i % 2 === 0 || line === booked[i - 1].replace('begins', 'ends')), booked.join(', '));
+  await suite.apply(workflow('waits', `{ ${act('waits', 'program')} }`));
+  const waiting = await suite.startRun('waits');
+  await suite.until('it was sent', async () => (await notes()).includes('waits'));
+  await suite.api.ok('POST', `/v1/runs/${waiting.id}/cancel`, {});
+  const anew = await suite.startRun('tea');
+  await decide(await pending(anew), 'approve', { data: { day: 'Friday' } });
+  const friday = (await suite.runEnds(anew.id)).output.structured;
+  assert.deepEqual([friday.day.content, friday.pid === tea.pid], [{ day: 'Friday' }, false]);
   assert.equal((await suite.runEnds(started.silent.id)).output.content[0].text, 'not possible: -32601', 'it was not said that anybody could be asked');
   const offers = new Set(legacy.introduced.map(({ capabilities }) => JSON.stringify(capabilities)));
-  assert.deepEqual([...offers].sort(), ['{"elicitation":{"form":{}}}', '{}']);
+  assert.deepEqual([...offers].sort(), ['{"elicitation":{"form":{},"url":{}}}', '{}']);
   await suite.until('sessions of calls that answer end with them', () => [...legacy.sessions.keys()].every((session) => lost.has(session)));
 
   const late = await suite.runEnds(started.late.id);

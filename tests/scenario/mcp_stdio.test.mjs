@@ -89,7 +89,7 @@ scenario('MCP servers over stdio', { needs: ['scheduler', 'gateway', 'tool-adapt
   assert.equal(heard[2].method, 'notifications/initialized');
   assert.deepEqual(await value('new', 'echo', { a: 'ü\n' }), { a: 'ü\n' });
   const listed = await invoke('list_tools', 'new', {});
-  assert.equal(listed.body.output.tools.length, 11, 'all pages');
+  assert.equal(listed.body.output.tools.length, 14, 'all pages');
   await refuses(await tool('new', 'nothing'), /no tool nothing/);
 
   // Calls share it: the first is answered because of the second.
@@ -112,7 +112,7 @@ do:
   await suite.apply(WORKFLOW);
   const { output } = await suite.startRun('stdio').then((started) => suite.runEnds(started.id));
   assert.deepEqual(output.byName.structuredContent, { a: 1 });
-  assert.equal(output.byCommand.tools.length, 11);
+  assert.equal(output.byCommand.tools.length, 14);
   assert.match(output.revision.detail, /takes no introduction/, 'it does not speak that one');
   assert.match(output.refused.detail, /takes no introduction: .*does not know \*\*\*$/, 'and what it is started with is not part of the run');
   for (const name of ['shell', 'more']) {

@@ -4,7 +4,6 @@
 #include "base/mem.h"
 #include "tool-adapter/peers/mcp_authorize.h"
 #include "tool-adapter/peers/mcp_ear.h"
-#include "tool-adapter/peers/mcp_input.h"
 #include "tool-adapter/peers/mcp_session.h"
 
 #include <math.h>
@@ -74,26 +73,17 @@ static void call_free(struct mcp_call *call)
     json_unref(call->schema);
     mcp_pages_done(&call->list);
     json_unref(call->first_error);
-    json_unref(call->wanted);
+    mcp_wanted_done(&call->wanted);
     json_unref(call->endpoint);
     arena_free(call->arena);
     free(call);
 }
 
-/* It was asked for something in vain: whatever it has answered then is not what was wanted. */
-static void note_wanted(const struct mcp_call *call, struct mcp_result *result, json *ret_asked)
+/* What a person can be asked while it lasts. */
+static enum mcp_offer offer_of(const struct mcp_call *call)
 {
-    if (result->code != STATUS_OK || !json_is(call->wanted, JSON_OBJECT)) return;
-    json said = json_object_new(1);
-    json_object_put_text(&said, "inputRequests", json_ref(call->wanted));
-    *ret_asked = mcp_input_asked_new(said, &result->why);
-    json_object_put_text(ret_asked, "replay", json_bool(true));
-    result->code     = STATUS_FAILED_PRECONDITION;
-    result->asked    = *ret_asked;
-    result->was_sent = true;
-    result->result   = json_invalid();
-    result->error    = json_invalid();
-    json_unref(said);
+    bool is_asked = !call->is_modern && call->request.answers;
+    return is_asked ? mcp_offer_of(call->version, true) : MCP_OFFERS_NOTHING;
 }
 
 void mcp_call_finish(struct mcp_call *call, const struct mcp_result *result)
@@ -101,7 +91,7 @@ void mcp_call_finish(struct mcp_call *call, const struct mcp_result *result)
     const struct mcp_handlers handlers = call->handlers;
     CLEANUP(json_unrefp) json asked    = json_invalid();
     struct mcp_result told             = *result;
-    note_wanted(call, &told, &asked);
+    mcp_wanted_settle(&call->wanted, offer_of(call), &handlers, &told, &asked);
     leave(call);
     handlers.done(&told, handlers.context);
     call->is_over = true;
@@ -122,57 +112,11 @@ void mcp_call_fail(struct mcp_call *call, status code, bool was_sent, const char
 
 static void on_done(const struct errand_result *result, void *context);
 
-/* The first thing that nobody has an answer to is what is asked. */
-static void want(struct mcp_call *call, json params)
-{
-    if (json_is(call->wanted, JSON_OBJECT)) return;
-    json request = json_object_new(2);
-    json_object_put_text(&request, "method", json_text_from("elicitation/create"));
-    json_object_put_text(&request, "params", json_ref(params));
-    call->wanted = json_object_new(1);
-    json_object_put_text(&call->wanted, "input", request);
-}
-
-/* Owned. */
-static json response_new(struct mcp_call *call, json params)
-{
-    const struct mcp_handlers *handlers = &call->handlers;
-    json response = handlers->answer ? handlers->answer(params, handlers->context) : json_invalid();
-    if (json_is(response, JSON_OBJECT)) return response;
-    want(call, params);
-    response = json_object_new(1);
-    json_object_put_text(&response, "action", json_text_from("cancel"));
-    return response;
-}
-
-static void put_error(json *answer, int code, const char *message)
-{
-    json error = json_object_new(2);
-    json_object_put_text(&error, "code", json_int(code));
-    json_object_put_text(&error, "message", json_text_from(message));
-    json_object_put_text(answer, "error", error);
-}
-
 /* What the server asks of us on its stream. */
 static void answer_message(struct mcp_call *call, json message)
 {
-    CLEANUP(json_unrefp) json answer = json_object_new(3);
-    json params                      = json_get_text(message, "params");
-    json mode                        = json_get_text(params, "mode");
-    str method                       = json_str(json_get_text(message, "method"));
-    bool is_form =
-        json_is(mode, JSON_INVALID) || (json_is(mode, JSON_TEXT) && str_is(json_str(mode), "form"));
-    json_object_put_text(&answer, "jsonrpc", json_text_from("2.0"));
-    json_object_put_text(&answer, "id", json_ref(json_get_text(message, "id")));
-    if (str_is(method, "ping")) {
-        json_object_put_text(&answer, "result", json_object_new(0));
-    } else if (!str_is(method, "elicitation/create") || !call->request.answers) {
-        put_error(&answer, MCP_METHOD_NOT_FOUND, "This client offers nothing of the kind");
-    } else if (!is_form) {
-        put_error(&answer, MCP_INVALID_PARAMS, "This client asks by forms");
-    } else {
-        json_object_put_text(&answer, "result", response_new(call, params));
-    }
+    CLEANUP(json_unrefp)
+    json answer = mcp_wanted_answer(&call->wanted, message, offer_of(call), &call->handlers);
     say_aside(call, "POST", "", json_invalid(), answer);
 }
 

@@ -14,9 +14,9 @@
  * server misses them.
  *
  * A server of the newer era that asks for input ends the call: what it asks is in the result, and
- * the caller makes the call again with what was said. One of the older era asks while it is called,
- * over HTTP: it is answered at once, or hears `cancel`, and the call has failed when it ends. It
- * may ask on the stream of the answer, or on one of its own, which is open while it is called.
+ * the caller makes the call again with what was said. One of the older era asks while it is called:
+ * it is answered at once, or hears `cancel`, and the call has failed when it ends (mcp_wanted.h).
+ * It may ask on the stream of the answer, or on one of its own, which is open while it is called.
  *
  * Every request passes the egress guard. Nothing is repeated that may have been done. What a server
  * says is data of a stranger: limits of rpc_reply.h.
@@ -98,9 +98,10 @@ struct mcp_handlers {
     /* How far the server says it is: {progress, total?, message?}, a view; `progress` only grows.
      * Optional. */
     void (*progress)(json said, void *context);
-    /* A server of the older era asks for input by a form, {message, requestedSchema}, a view:
-     * returns the response, owned; JSON_INVALID: there is none yet, so it hears `cancel`, and what
-     * it asks is in the result. Optional: there is never one. */
+    /* A server of the older era asks for input, by a form {message, requestedSchema} or an address
+     * {message, mode: "url", url}, a view: returns the response, owned; JSON_INVALID: there is none
+     * yet, so it hears `cancel`, and what it asks is in the result. Optional: there is never one.
+     */
     json (*answer)(json params, void *context);
     /* Exactly once, last, unless cancelled; the call is gone when it returns. May come from inside
      * mcp_call_start(). */

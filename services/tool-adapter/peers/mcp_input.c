@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#define DISGUISED "the host's name stands for other letters (Punycode)"
+
 enum {
     CHECK_MAX = 8 << 20, /* bytes, while an answer is checked */
     SAID_MAX  = 300,     /* bytes of a message in a sentence */
@@ -356,6 +358,7 @@ static void put_request(json params, json *to)
     if (!is_url || !is_address(address, &url)) return;
     json_object_put_text(to, "url", json_ref(address));
     json_object_put_text(to, "host", json_text_new(url.host));
+    if (url_is_disguised(&url)) json_object_put_text(to, "warning", json_text_from(DISGUISED));
 }
 
 static json payload_new(json requests, const struct mcp_asker *asker)

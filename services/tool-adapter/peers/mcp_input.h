@@ -41,9 +41,9 @@ struct mcp_asker {
 };
 
 /** `*ret_question` is {title, payload: {server, tool?, ...}, form}, owned. The payload of a single
- * request is {message, mode, url?, host?} besides; of several it has `requests`, an array of these
- * with their `name`, and the form asks for an object of answers by name. INVALID_ARGUMENT: it
- * cannot be asked. */
+ * request is {message, mode, url?, host?, warning?} besides; of several it has `requests`, an array
+ * of these with their `name`, and the form asks for an object of answers by name. INVALID_ARGUMENT:
+ * it cannot be asked. */
 status mcp_input_question(json requests, const struct mcp_asker *asker, json *ret_question,
                           struct error *reterr);
 

@@ -2,10 +2,6 @@
 
 #include "base/attr.h"
 
-enum { REPLAYS_MAX = 32 /* bits of `used` */ };
-
-static_assert((int)MCP_ROUNDS_MAX < (int)REPLAYS_MAX, "the older era asks one thing a round");
-
 bool mcp_inquiry_is_wanted(json setting)
 {
     return !json_is(setting, JSON_TEXT) || !str_is(json_str(setting), "refuse");
@@ -63,22 +59,31 @@ void mcp_replay_done(struct mcp_replay *replay)
     json_unref(json_take(&replay->answered));
 }
 
-/* What a person sees of it. */
-static bool is_same(json a, json b)
+static bool is_agreed(json response)
 {
-    return json_equal(json_get_text(a, "message"), json_get_text(b, "message")) &&
-           json_equal(json_get_text(a, "requestedSchema"), json_get_text(b, "requestedSchema"));
+    json action = json_get_text(response, "action");
+    return json_is(action, JSON_TEXT) && str_is(json_str(action), "accept");
+}
+
+/* What a person sees of it; an address that may be another one each time only if it was agreed to.
+ */
+static bool is_same(json entry, json params)
+{
+    json asked = json_get_text(entry, "request");
+    bool is_it = json_equal(json_get_text(asked, "message"), json_get_text(params, "message")) &&
+                 json_equal(json_get_text(asked, "requestedSchema"),
+                            json_get_text(params, "requestedSchema"));
+    if (!is_it || !is_agreed(json_get_text(entry, "response"))) return is_it;
+    return json_equal(json_get_text(asked, "url"), json_get_text(params, "url"));
 }
 
 json mcp_replay_answer(struct mcp_replay *replay, json params)
 {
     size_t count = json_is(replay->answered, JSON_ARRAY) ? json_count(replay->answered) : 0;
-    for (size_t i = 0; i < count && i < REPLAYS_MAX; i++) {
+    for (size_t i = 0; i < count && i < MCP_REPLAYS_MAX; i++) {
         json entry = json_at(replay->answered, i);
-        bool is_it =
-            !(replay->used & UINT32_C(1) << i) && is_same(json_get_text(entry, "request"), params);
-        if (!is_it) continue;
-        replay->used |= UINT32_C(1) << i;
+        if (replay->used[i] || !is_same(entry, params)) continue;
+        replay->used[i] = true;
         return json_ref(json_get_text(entry, "response"));
     }
     return json_invalid();

@@ -7,7 +7,8 @@
  *
  * A server of the older era cannot wait. Only where the setting says `replay`, it hears `cancel`,
  * and the call is made anew when somebody has answered: what it asks then is answered at once, the
- * n-th time that it asks the same with the n-th answer.
+ * n-th time that it asks the same with the n-th answer. Who agreed to open an address has agreed to
+ * that one; who refused has refused whatever is asked with the same words.
  */
 #ifndef TOOL_ADAPTER_MCP_INQUIRY_H
 #define TOOL_ADAPTER_MCP_INQUIRY_H
@@ -16,7 +17,10 @@
 #include "tool-adapter/peers/mcp_client.h"
 #include "tool-adapter/peers/mcp_input.h"
 
-enum { MCP_ROUNDS_MAX = 20 /* of questions of one call; fewer than bits of a replay */ };
+enum {
+    MCP_ROUNDS_MAX  = 20, /* of questions of one call */
+    MCP_REPLAYS_MAX = MCP_ROUNDS_MAX * MCP_INPUTS_MAX,
+};
 
 /** Whether calls ask, as `input` says: "ask" (also if it says nothing), "replay", or "refuse". */
 bool mcp_inquiry_is_wanted(json setting);
@@ -32,7 +36,7 @@ status mcp_inquiry_input(const struct respondent *respondent, json *ret_input,
 /** What was answered, for one call of a server of the older era. */
 struct mcp_replay {
     json answered; /* owned; {request, response} of each */
-    uint32_t used; /* bit by bit */
+    bool used[MCP_REPLAYS_MAX];
 };
 
 /** Reads what is known; mcp_replay_done(). Fails as mcp_inquiry_input() does. */

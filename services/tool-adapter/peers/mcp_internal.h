@@ -8,6 +8,7 @@
 #include "tool-adapter/peers/mcp_client.h"
 #include "tool-adapter/peers/mcp_message.h"
 #include "tool-adapter/peers/mcp_pages.h"
+#include "tool-adapter/peers/mcp_wanted.h"
 #include "tool-adapter/peers/rpc_reply.h"
 
 enum mcp_era { MCP_ERA_UNKNOWN, MCP_ERA_MODERN, MCP_ERA_LEGACY };
@@ -86,8 +87,8 @@ struct mcp_call {
 
     double progress;       /* the last one that was said */
     struct mcp_pages list; /* the pages so far */
-    json wanted;           /* what it has asked for in vain, as of its newer era; owned */
-    json first_error;      /* how the newer era was refused; owned */
+    struct mcp_wanted wanted;
+    json first_error; /* how the newer era was refused; owned */
     int first_status;
     str token; /* in the arena */
     bool is_starting, is_over;

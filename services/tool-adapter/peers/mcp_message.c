@@ -27,6 +27,12 @@ bool mcp_version_is_known(str version, bool *ret_is_modern)
     return false;
 }
 
+enum mcp_offer mcp_offer_of(const char *version, bool asks)
+{
+    if (!asks || !version || strcmp(version, "2025-03-26") == 0) return MCP_OFFERS_NOTHING;
+    return strcmp(version, "2025-06-18") == 0 ? MCP_OFFERS_FORMS : MCP_OFFERS_ADDRESSES;
+}
+
 const char *mcp_list_of(const char *method)
 {
     static const char *const rows[][2] = {
@@ -65,12 +71,14 @@ json mcp_params_again(json params, json responses, json state)
 
 static json capabilities_new(const struct mcp_outgoing *outgoing)
 {
-    json capabilities = json_object_new(1);
-    if (!outgoing->asks || strcmp(outgoing->version, "2025-03-26") == 0) return capabilities;
-    json modes   = json_object_new(2);
-    bool has_own = strcmp(outgoing->version, "2025-06-18") != 0; /* there are only forms there */
-    if (has_own) json_object_put_text(&modes, "form", json_object_new(0));
-    if (outgoing->is_modern) json_object_put_text(&modes, "url", json_object_new(0));
+    json capabilities    = json_object_new(1);
+    enum mcp_offer offer = mcp_offer_of(outgoing->version, outgoing->asks);
+    if (offer == MCP_OFFERS_NOTHING) return capabilities;
+    json modes = json_object_new(2);
+    if (offer == MCP_OFFERS_ADDRESSES) { /* where there are only forms, they have no name */
+        json_object_put_text(&modes, "form", json_object_new(0));
+        json_object_put_text(&modes, "url", json_object_new(0));
+    }
     json_object_put_text(&capabilities, "elicitation", modes);
     return capabilities;
 }

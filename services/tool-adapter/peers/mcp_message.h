@@ -30,6 +30,16 @@ enum {
 /** Says whether `version` is one that is spoken here, and of which era. */
 bool mcp_version_is_known(str version, bool *ret_is_modern);
 
+/** What a person can be asked in the middle of a call (elicitation). */
+enum mcp_offer {
+    MCP_OFFERS_NOTHING,
+    MCP_OFFERS_FORMS,
+    MCP_OFFERS_ADDRESSES, /* and forms */
+};
+
+/** What can be offered in a revision (NULL: none is agreed upon), if somebody can be asked. */
+enum mcp_offer mcp_offer_of(const char *version, bool asks);
+
 struct mcp_outgoing {
     const char *method;
     int64_t id;  /* 0: a notification */
@@ -40,10 +50,9 @@ struct mcp_outgoing {
     const char *last_id; /* GET of a stream that was cut, or (empty) of a new one; NULL: POST */
     str client_name, client_version;
     str traceparent; /* empty: none */
-    bool asks;    /* a person can be asked for input (elicitation): by a form, and in the newer era
-                   * by an address */
-    json schema;  /* of the tool that is called; JSON_INVALID: not known */
-    json headers; /* the caller's; JSON_INVALID: none */
+    bool asks;       /* a person can be asked for input: mcp_offer_of() */
+    json schema;     /* of the tool that is called; JSON_INVALID: not known */
+    json headers;    /* the caller's; JSON_INVALID: none */
 };
 
 /** The message as JSON text, in the arena. RESOURCE_EXHAUSTED. */

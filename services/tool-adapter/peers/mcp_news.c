@@ -41,7 +41,7 @@ json mcp_news_progress(json params, int64_t id, double *last)
     return said;
 }
 
-void mcp_news_log(json params)
+static void log_message(json params)
 {
     json level = json_get_text(params, "level");
     json data  = json_get_text(params, "data");
@@ -51,6 +51,21 @@ void mcp_news_log(json params)
         LOG_DEBUG, "mcp.message",
         LOG_STR("level", json_is(level, JSON_TEXT) ? cut(json_str(level), LEVEL_MAX) : (str){}),
         LOG_STR("said", cut(json_str(text), MCP_SAID_MAX)));
+}
+
+/* Nothing hangs on it: a server need not send it, and the person who has opened the address says
+ * when to go on. */
+static void log_visit(json params)
+{
+    json id = json_get_text(params, "elicitationId");
+    if (!json_is(id, JSON_TEXT)) return;
+    log_write(LOG_DEBUG, "mcp.address.done", LOG_STR("id", cut(json_str(id), MCP_SAID_MAX)));
+}
+
+void mcp_news_log(str method, json params)
+{
+    if (str_is(method, "notifications/message")) log_message(params);
+    if (str_is(method, "notifications/elicitation/complete")) log_visit(params);
 }
 
 /* Without what the call proves itself with, before a cut could leave a part of it. Owned. */
@@ -65,7 +80,7 @@ static json hidden_new(const struct mcp_call *call, json params)
 void mcp_call_hear(struct mcp_call *call, str method, json params)
 {
     CLEANUP(json_unrefp) json hidden = hidden_new(call, params);
-    if (str_is(method, "notifications/message")) mcp_news_log(hidden);
+    mcp_news_log(method, hidden);
     if (!str_is(method, "notifications/progress") || !call->handlers.progress) return;
     CLEANUP(json_unrefp) json said = mcp_news_progress(hidden, call->id, &call->progress);
     if (json_is(said, JSON_OBJECT)) call->handlers.progress(said, call->handlers.context);

@@ -15,7 +15,8 @@
  */
 json mcp_news_progress(json params, int64_t id, double *last);
 
-/** A `notifications/message`, at the level debug. */
-void mcp_news_log(json params);
+/** Notes a `notifications/message`, or that what an address was opened for is done
+ * (`notifications/elicitation/complete`), at the level debug; of others nothing. */
+void mcp_news_log(str method, json params);
 
 #endif

@@ -22,6 +22,11 @@ static str key_of(const int64_t *id)
     return (str){.ptr = (const char *)id, .len = sizeof *id};
 }
 
+struct mcp_stdio_call *stdio_call_of(const struct stdio_peer *peer, int64_t id)
+{
+    return map_get(peer->asked, key_of(&id));
+}
+
 /* It is the peer's no more. */
 static void forget(struct mcp_stdio_call *call)
 {
@@ -31,21 +36,25 @@ static void forget(struct mcp_stdio_call *call)
     peer->call_count--;
     if (call->id != 0) (void)map_remove(peer->asked, key_of(&call->id));
     loop_timer_clear(peer->stdio->loop, &call->until);
-    if (!peer->calls) stdio_peer_wake(peer);
+    if (!peer->calls || peer->answers) stdio_peer_wake(peer); /* the next one may be sent */
 }
 
 static void call_free(struct mcp_stdio_call *call)
 {
     mcp_pages_done(&call->list);
     json_unref(call->params);
+    mcp_wanted_done(&call->wanted);
     free(call);
 }
 
 static void finish(struct mcp_stdio_call *call, const struct mcp_result *result)
 {
     const struct mcp_handlers handlers = call->handlers;
+    CLEANUP(json_unrefp) json asked    = json_invalid();
+    struct mcp_result told             = *result;
+    mcp_wanted_settle(&call->wanted, stdio_peer_offer(call->peer), &handlers, &told, &asked);
     forget(call);
-    handlers.done(result, handlers.context);
+    handlers.done(&told, handlers.context);
     call_free(call);
 }
 
@@ -63,7 +72,7 @@ static void say_cancelled(struct mcp_stdio_call *call)
     json_object_put_text(&params, "requestId", json_int(call->id));
     json_object_put_text(&params, "reason", json_text_from("nobody waits for it any more"));
     const struct stdio_saying saying = {.method = "notifications/cancelled", .params = params};
-    (void)stdio_peer_say(call->peer, &saying);
+    if (stdio_peer_say(call->peer, &saying)) stdio_peer_give_up(call->peer);
 }
 
 static void on_until(void *context)
@@ -183,6 +192,18 @@ void stdio_call_take(struct mcp_stdio_call *call, json message)
     }
 }
 
+/* What it asks is of the call that it was sent: there is but one. Its secrets are nobody's input.
+ */
+json stdio_answer_new(struct stdio_peer *peer, json message)
+{
+    CLEANUP(json_unrefp) json asked = json_mask_apply(peer->server->mask, message);
+    struct mcp_stdio_call *call     = peer->calls;
+    while (call && call->id == 0) call = call->next;
+    json_object_put_text(&asked, "id", json_ref(json_get_text(message, "id")));
+    return mcp_wanted_answer(call ? &call->wanted : NULL, asked, stdio_peer_offer(peer),
+                             call ? &call->handlers : NULL);
+}
+
 /* --- whose process ---------------------------------------------------------------------------- */
 
 /* One that has no process makes room at once; else one that nobody uses is stopped, for who asks
@@ -229,6 +250,7 @@ static status peer_of(struct mcp_stdio *stdio, const struct stdio_server *server
     put_part(&key, request->call.version);
     put_part(&key, request->call.name);
     put_part(&key, request->call.name_version);
+    put_part(&key, str_from(request->call.answers ? "answers" : ""));
     if (key.is_full) return fail(reterr, STATUS_INVALID_ARGUMENT, "/client: too long a name");
     *ret_peer = map_get(stdio->peers, buf_str(&key));
     if (*ret_peer) return STATUS_OK;

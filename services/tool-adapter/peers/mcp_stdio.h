@@ -2,7 +2,9 @@
  * mcp_stdio: calls of MCP servers that are programs on this machine, over their standard input and
  * output: those of `tools.mcp.stdio`, and no others (stdio_servers.h).
  *
- * A process serves one owner: a connection, or the workflows of one namespace. It is started for
+ * A process serves one owner: a connection, or the workflows of one namespace; calls that answer
+ * what a server of the older era asks have another one, which is sent one call at a time, as nobody
+ * could say which call it asks for, and which is stopped when that is given up. It is started for
  * the first call, kept, and shared by calls, whose answers are told apart by their ids; stopped
  * when nobody needed it for `idle`, and at the end; started anew after it died, after a rest that
  * grows from STDIO_REST_MS to STDIO_REST_MAX_MS while it answers nothing. Calls that it had been

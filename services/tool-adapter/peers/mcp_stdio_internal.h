@@ -8,6 +8,7 @@
 #include "tool-adapter/peers/mcp_message.h"
 #include "tool-adapter/peers/mcp_pages.h"
 #include "tool-adapter/peers/mcp_stdio.h"
+#include "tool-adapter/peers/mcp_wanted.h"
 #include "tool-adapter/processes/child_process.h"
 
 struct mcp_stdio {
@@ -41,6 +42,7 @@ struct stdio_peer {
     int64_t last_id, handshake_id;
     const char *version; /* agreed upon; of static text */
     bool is_modern, is_known_legacy;
+    bool answers;    /* its calls do, as of struct mcp_request */
     bool was_ready;  /* this process */
     int64_t rest_ms; /* after the next death */
     const char *why; /* it is ended; NULL: by itself */
@@ -61,6 +63,7 @@ struct mcp_stdio_call {
     struct mcp_pages list;
     unsigned states;
     double progress; /* the last one that was said */
+    struct mcp_wanted wanted;
 };
 
 /* stdio_peer.c: the process. */
@@ -70,6 +73,11 @@ void stdio_peer_freep(struct stdio_peer **peer);
 void stdio_peer_wake(struct stdio_peer *peer); /* there is something to do */
 /* It is ready, and nobody uses it: stopped with the next turn, unless a call comes. */
 void stdio_peer_tire(struct stdio_peer *peer);
+/* What it may ask while it is called. */
+enum mcp_offer stdio_peer_offer(const struct stdio_peer *peer);
+/* A call that it was sent has no owner any more: what it asks then would be taken for the next
+ * one's, so another process serves that. */
+void stdio_peer_give_up(struct stdio_peer *peer);
 struct stdio_saying {
     const char *method;
     int64_t id;      /* 0: a notification */
@@ -81,9 +89,11 @@ struct stdio_saying {
 bool stdio_peer_say(struct stdio_peer *peer, const struct stdio_saying *saying);
 
 /* mcp_stdio.c: the calls. */
+struct mcp_stdio_call *stdio_call_of(const struct stdio_peer *peer, int64_t id); /* NULL: none */
 void stdio_call_send(struct mcp_stdio_call *call); /* the peer is ready */
 void stdio_call_take(struct mcp_stdio_call *call, json message);
 void stdio_call_hear(struct mcp_stdio_call *call, json params); /* of notifications/progress */
 void stdio_call_fail(struct mcp_stdio_call *call, status code, const char *why);
+json stdio_answer_new(struct stdio_peer *peer, json message); /* to its request; owned */
 
 #endif

@@ -49,21 +49,17 @@ bool stdio_peer_say(struct stdio_peer *peer, const struct stdio_saying *saying)
     return write_line(peer, body);
 }
 
-static void answer(struct stdio_peer *peer, json id, json method)
+enum mcp_offer stdio_peer_offer(const struct stdio_peer *peer)
 {
-    CLEANUP(json_unrefp) json message = json_object_new(3);
+    bool is_asked = peer->answers && !peer->is_modern;
+    return is_asked ? mcp_offer_of(peer->version, true) : MCP_OFFERS_NOTHING;
+}
+
+static void answer(struct stdio_peer *peer, json message)
+{
     CLEANUP(buf_done) struct buf text = buf_init(RPC_STREAM_MAX);
-    json_object_put_text(&message, "jsonrpc", json_text_from("2.0"));
-    json_object_put_text(&message, "id", json_ref(id));
-    if (str_is(json_str(method), "ping")) {
-        json_object_put_text(&message, "result", json_object_new(0));
-    } else {
-        json error = json_object_new(2);
-        json_object_put_text(&error, "code", json_int(MCP_METHOD_NOT_FOUND));
-        json_object_put_text(&error, "message", json_text_from("This client offers nothing"));
-        json_object_put_text(&message, "error", error);
-    }
-    if (json_print(message, JSON_COMPACT, &text)) (void)write_line(peer, buf_str(&text));
+    CLEANUP(json_unrefp) json answer  = stdio_answer_new(peer, message);
+    if (json_print(answer, JSON_COMPACT, &text)) (void)write_line(peer, buf_str(&text));
 }
 
 /* --- its end ---------------------------------------------------------------------------------- */
@@ -128,7 +124,8 @@ static void ended(int wait_status, void *context)
     fail_calls(peer, !peer->was_ready, why);
 }
 
-static void stop_idle(struct stdio_peer *peer)
+/* Nobody needs it. */
+static void stop(struct stdio_peer *peer)
 {
     peer->why   = NULL;
     peer->state = STDIO_ENDING;
@@ -161,7 +158,8 @@ static void introduce(struct stdio_peer *peer, const char *version)
     peer->state        = STDIO_INTRODUCING;
     peer->handshake_id = ++peer->last_id;
     set_patience(peer, STDIO_INTRODUCE_MS);
-    const struct stdio_saying saying = {.method = "initialize", .id = peer->handshake_id};
+    const struct stdio_saying saying = {
+        .method = "initialize", .id = peer->handshake_id, .asks = peer->answers};
     (void)stdio_peer_say(peer, &saying);
 }
 
@@ -258,18 +256,14 @@ static void take_introduction(struct stdio_peer *peer, json result, json error)
 
 /* --- what it says ----------------------------------------------------------------------------- */
 
-static str key_of(const int64_t *id)
-{
-    return (str){.ptr = (const char *)id, .len = sizeof *id};
-}
-
 static void hear(struct stdio_peer *peer, str method, json params)
 {
-    int64_t token = 0;
-    if (str_is(method, "notifications/message")) mcp_news_log(params);
+    int64_t token                   = 0;
+    CLEANUP(json_unrefp) json shown = json_mask_apply(peer->server->mask, params);
+    mcp_news_log(method, shown);
     if (!str_is(method, "notifications/progress")) return;
     if (!json_to_int(json_get_text(params, "progressToken"), &token)) return;
-    struct mcp_stdio_call *call = map_get(peer->asked, key_of(&token));
+    struct mcp_stdio_call *call = stdio_call_of(peer, token);
     if (call) stdio_call_hear(call, params);
 }
 
@@ -283,7 +277,7 @@ static void take_message(struct stdio_peer *peer, json message)
     if (json_is(method, JSON_TEXT)) {
         json params = json_get_text(message, "params");
         if (json_is(id, JSON_INVALID)) hear(peer, json_str(method), params);
-        if (!json_is(id, JSON_INVALID)) answer(peer, id, method);
+        if (!json_is(id, JSON_INVALID)) answer(peer, message);
         return;
     }
     if (!json_to_int(id, &of)) return;
@@ -292,7 +286,7 @@ static void take_message(struct stdio_peer *peer, json message)
     } else if (of == peer->handshake_id && peer->state == STDIO_INTRODUCING) {
         take_introduction(peer, result, error);
     } else {
-        struct mcp_stdio_call *call = map_get(peer->asked, key_of(&of));
+        struct mcp_stdio_call *call = stdio_call_of(peer, of);
         if (call) stdio_call_take(call, message);
     }
 }
@@ -392,9 +386,24 @@ static status start(struct stdio_peer *peer, struct error *reterr)
     return STATUS_OK;
 }
 
+/* One that asks has one call at a time, in the order in which they came. */
+static void send_one(struct stdio_peer *peer)
+{
+    struct mcp_stdio_call *first = NULL;
+    for (struct mcp_stdio_call *call = peer->calls; call; call = call->next) {
+        if (call->id != 0) return;
+        first = call;
+    }
+    if (first) stdio_call_send(first);
+}
+
 static void send_waiting(struct stdio_peer *peer)
 {
     struct mcp_stdio_call *next = NULL;
+    if (stdio_peer_offer(peer) != MCP_OFFERS_NOTHING) {
+        send_one(peer);
+        return;
+    }
     for (struct mcp_stdio_call *call = peer->calls; call && peer->state == STDIO_READY;
          call                        = next) {
         next = call->next;
@@ -423,13 +432,19 @@ static void on_patience(void *context)
     } else if (peer->state == STDIO_INTRODUCING) {
         end(peer, "the server does not answer its introduction");
     } else if (peer->state == STDIO_READY && !peer->calls) {
-        stop_idle(peer);
+        stop(peer);
     }
 }
 
 void stdio_peer_tire(struct stdio_peer *peer)
 {
     set_patience(peer, 0);
+}
+
+void stdio_peer_give_up(struct stdio_peer *peer)
+{
+    bool may_ask = peer->state == STDIO_READY && stdio_peer_offer(peer) != MCP_OFFERS_NOTHING;
+    if (may_ask) stop(peer);
 }
 
 /* A rest is not cut short. */
@@ -456,6 +471,7 @@ struct stdio_peer *stdio_peer_new(struct mcp_stdio *stdio, const struct stdio_se
     peer->client_name       = copy_of(first->name, "tutti");
     peer->client_version    = copy_of(first->name_version, TUTTI_VERSION);
     if (first->version.len > 0) peer->wanted_version = copy_of(first->version, "");
+    peer->answers  = first->answers;
     peer->asked    = map_new(STDIO_CALLS_MAX);
     peer->words    = buf_init(WORDS_MAX);
     peer->rest_ms  = STDIO_REST_MS;

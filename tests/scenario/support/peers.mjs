@@ -40,7 +40,8 @@ export class Legacy {
   heard = []; // answers to what was asked of the client
   waiting = new Map(); // who waits for one of them, by its id
   booked = []; // what people wanted
-  begun = 0; // calls of the tool that asks them
+  begun = 0; // calls of the tools that ask them
+  visited = new Set(); // who has opened an address
   introduced = []; // what clients said of themselves
   speakers = new Map(); // session to its stream
   opened = 0;
@@ -104,6 +105,23 @@ export class Legacy {
     return steps(speak());
   }
 
+  // Wants an address opened, and says so on its stream or (`refuses`) instead of an answer; goes on when it was.
+  async *visit(id, { refuses, person }) {
+    const call = ++this.begun;
+    const params = { mode: 'url', elicitationId: `visit-${person}`, message: 'Sign in', url: `https://id.example.org/connect?person=${person}` };
+    const done = event({ method: 'notifications/elicitation/complete', params: { elicitationId: params.elicitationId } });
+    if (refuses) {
+      const isMissing = !this.visited.has(person);
+      yield isMissing ? event({ id, error: { code: -32042, message: 'This request requires more information.', data: { elicitations: [params] } } }) : event({ id, result: text(`${person} was there`) });
+      return;
+    }
+    const answer = new Promise((resolve) => { this.waiting.set(`visit-${call}`, resolve); });
+    yield event({ id: `visit-${call}`, method: 'elicitation/create', params });
+    const { result } = await answer;
+    if (result.action === 'accept') yield done;
+    yield event({ id, result: text(`it was a ${result.action}`) });
+  }
+
   // Asks there, which only a client that listened before can hear.
   async *ring(id, session) {
     const asked = `ring-${session}`;
@@ -134,6 +152,7 @@ export class Legacy {
     if (params.name === 'fail') return stream(event({ id, result: { isError: true, ...text('out of tea') } }));
     if (params.name === 'slow') return steps(slowly(id, params, this.on));
     if (params.name === 'books') return steps(this.book(id));
+    if (params.name === 'visits') return steps(this.visit(id, params.arguments));
     if (params.name === 'rings') return steps(this.ring(id, session));
     if (params.name === 'cut') {
       this.cut = id;

@@ -1,12 +1,12 @@
-// A server of MCP over its standard input and output, of either era, well-behaved or not: `stdio_server.mjs (old|new|mute|refusing) [stubborn] [NOTES]`.
-// `mute` passes over the probe, `stubborn` ignores SIGTERM; NOTES is a file to which it writes what happens to it.
+// A server of MCP over its standard input and output, of either era, well-behaved or not: `stdio_server.mjs (old|new|mute|refusing|asking) [stubborn] [NOTES]`.
+// `asking` is of 2025-11-25 and asks people, `mute` passes over the probe, `stubborn` ignores SIGTERM; NOTES is a file to which it writes what happens to it.
 import { spawn } from 'node:child_process';
 import { appendFileSync, readdirSync, readFileSync } from 'node:fs';
 
 const [era, ...more] = process.argv.slice(2);
 const isStubborn = more[0] === 'stubborn';
 const notes = more[isStubborn ? 1 : 0];
-const TOOLS = ['echo', 'about', 'hold', 'release', 'heard', 'flood', 'die', 'deep', 'shout', 'big', 'unread'];
+const TOOLS = ['echo', 'about', 'hold', 'release', 'heard', 'flood', 'die', 'deep', 'shout', 'big', 'unread', 'books', 'waits', 'visits'];
 
 const note = (text) => notes && appendFileSync(notes, `${process.pid} ${text}\n`);
 const say = (message) => process.stdout.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`);
@@ -36,6 +36,34 @@ const acts = {
   big: ({ size }) => ({ text: 'x'.repeat(size) }),
 };
 
+// Asks for input in the middle of a call, and says what it heard.
+let asked = 0;
+let introduced; // what the client said it can
+const asking = new Map(); // who waits for an answer, by its id
+const ask = (params) => new Promise((resolve) => {
+  const id = `ask-${process.pid}-${++asked}`;
+  asking.set(id, resolve);
+  say({ id, method: 'elicitation/create', params });
+});
+const people = {
+  books: async ({ title }) => {
+    note(`begins ${title}`);
+    const day = await ask({ message: `${title}: which day?`, requestedSchema: { type: 'object', properties: { day: { type: 'string' } }, required: ['day'] } });
+    note(`ends ${title}`);
+    return { title, day: day.result, capabilities: introduced, pid: process.pid };
+  },
+  waits: async () => {
+    note('waits');
+    await new Promise(() => {});
+  },
+  visits: async ({ call }) => {
+    const elicitationId = `visit-${call}`;
+    const { result } = await ask({ mode: 'url', elicitationId, message: 'Sign in', url: `https://id.example.org/${process.env.API_TOKEN_HERE}/connect` });
+    if (result.action === 'accept') say({ method: 'notifications/elicitation/complete', params: { elicitationId } });
+    return { action: result.action };
+  },
+};
+
 // Of which no answer comes, or a bad one.
 function misbehave(name, id, { key } = {}, meta = {}) {
   if (name === 'hold') {
@@ -61,6 +89,7 @@ function misbehave(name, id, { key } = {}, meta = {}) {
 function call(id, { name, arguments: given = {}, _meta: meta }) {
   if (!TOOLS.includes(name)) return say({ id, error: { code: -32602, message: `no tool ${name}` } });
   if (era === 'new' && meta?.['io.modelcontextprotocol/protocolVersion'] !== '2026-07-28') return say({ id, error: { code: -32602, message: 'no _meta' } });
+  if (people[name]) return people[name](given).then((value) => say({ id, result: structured(value) }));
   if (!acts[name]) return misbehave(name, id, given, meta);
   return say({ id, result: structured(acts[name](given)) });
 }
@@ -73,6 +102,7 @@ function list(id, { cursor = '0' } = {}) {
 
 let isIntroduced = era === 'new';
 function take({ id, method, params, ...rest }) {
+  if (method === undefined && asking.has(id)) return asking.get(id)(rest);
   if (method === undefined) return heard.push({ id, ...rest });
   if (id === undefined) {
     heard.push({ method, params });
@@ -85,6 +115,10 @@ function take({ id, method, params, ...rest }) {
     if (era === 'new') return say({ id, result: { resultType: 'complete', supportedVersions: ['2026-07-28'], capabilities: { tools: {} } } });
   }
   if (era === 'refusing') return say({ id, error: { code: -32000, message: `does not know ${process.env.API_TOKEN_HERE}` } });
+  if (method === 'initialize' && era === 'asking') {
+    introduced = params.capabilities;
+    return say({ id, result: { protocolVersion: '2025-11-25', capabilities: { tools: {} }, serverInfo: { name: 'test', version: '1' } } });
+  }
   if (method === 'initialize' && era !== 'new') {
     say({ id: 'ask-1', method: 'ping' });
     say({ id: 'ask-2', method: 'roots/list' });

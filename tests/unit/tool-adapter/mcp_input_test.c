@@ -227,6 +227,38 @@ static void answers_fit_or_are_refused(void **)
     }
 }
 
+static void an_address_is_shown_with_its_host(void **)
+{
+    static const struct {
+        const char *url, *payload;
+    } rows[] = {
+        {"https://id.a.test/x?y=1",
+         "{\"server\":\"desk\",\"message\":\"Hi\",\"mode\":\"url\",\"url\":"
+         "\"https://id.a.test/x?y=1\",\"host\":\"id.a.test\"}"},
+        {"https://id.XN--a.test/",
+         "{\"server\":\"desk\",\"message\":\"Hi\",\"mode\":\"url\",\"url\":\"https://id.XN--a.test/"
+         "\","
+         "\"host\":\"id.XN--a.test\",\"warning\":\"the host's name stands for other letters "
+         "(Punycode)\"}"},
+        {"https://a-xn--b.test/",
+         "{\"server\":\"desk\",\"message\":\"Hi\",\"mode\":\"url\",\"url\":"
+         "\"https://a-xn--b.test/\",\"host\":\"a-xn--b.test\"}"},
+    };
+    const struct mcp_asker asker = {.server = str_from("desk")};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CLEANUP(json_unrefp)
+        json requests                      = parse(ASK("{\"message\":\"Hi\",\"mode\":\"url\"}"));
+        CLEANUP(json_unrefp) json question = json_invalid();
+        json request                       = json_ref(json_get_text(requests, "who"));
+        json params                        = json_ref(json_get_text(request, "params"));
+        json_object_put_text(&params, "url", json_text_from(rows[i].url));
+        json_object_put_text(&request, "params", params);
+        json_object_put_text(&requests, "who", request);
+        assert_int_equal(mcp_input_question(requests, &asker, &question, NULL), STATUS_OK);
+        expect(json_get_text(question, "payload"), rows[i].payload);
+    }
+}
+
 static void a_sentence_says_what_is_asked(void **)
 {
     CLEANUP(json_unrefp)
@@ -249,6 +281,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_asked_is_refused),
         cmocka_unit_test(limits_hold),
         cmocka_unit_test(answers_fit_or_are_refused),
+        cmocka_unit_test(an_address_is_shown_with_its_host),
         cmocka_unit_test(a_sentence_says_what_is_asked),
     };
     return cmocka_run_group_tests_name("mcp_input", tests, NULL, NULL);
