@@ -156,6 +156,10 @@ void llm_call_used(const struct llm_call *call, Pb__Usage *ret_usage);
 int64_t llm_question_tokens(const struct guard *guard, const struct llm_route *route,
                             const struct chat_request *request, int64_t guessed);
 
+/** How many tokens its question may be, with its tools and its shape, as token_estimate.h guesses:
+ * limits of tokens go by it; without that, by its texts. To be said right after the start. */
+void llm_call_guess(struct llm_call *call, int64_t tokens);
+
 /** A deadline of the wall clock on the monotonic one; 0: none. */
 int64_t llm_deadline_ms(int64_t deadline_us);
 

@@ -75,6 +75,7 @@ struct llm_call {
     void (*quota_decided)(struct llm_call *call, bool may_go);
     int64_t asked_ms; /* when a limit that it may wait for was asked */
     int64_t first_ms; /* of a stream that has committed: from the start to that */
+    int64_t guessed_tokens; /* of its question; 0: nobody has said */
     bool is_job;
     char let_pass[CALL_TARGET_SIZE]; /* the target of its job; "": none */
     int64_t back_ms;         /* when the first target that rests may be asked; 0: none does */

@@ -6,7 +6,11 @@
 
 #include <stdio.h>
 
-enum { OUTPUT_RESERVED = 4'096 /* tokens of an answer of unknown length, and of a long one */ };
+enum {
+    OUTPUT_RESERVED = 4'096, /* tokens of an answer of unknown length, and of a long one */
+    IMAGE_TOKENS = 1'000, /* one of 1024 x 1024 is 765 of OpenAI's, 1,398 of Anthropic's (pixels by
+                           * 750), and 1,032 of Gemini's (258 for each of four tiles) */
+};
 
 static uint64_t size_of(const struct chat_request *request)
 {
@@ -15,14 +19,40 @@ static uint64_t size_of(const struct chat_request *request)
     return size;
 }
 
+static int64_t count_images(const struct chat_request *request)
+{
+    int64_t count = 0;
+    for (uint32_t i = 0; i < request->message_count; i++) {
+        const struct chat_message *message = &request->messages[i];
+        for (uint32_t p = 0; p < message->part_count; p++) {
+            if (message->parts[p].kind == PART_IMAGE) count++;
+        }
+    }
+    return count;
+}
+
+/* Of a question that was guessed to be so many tokens, those that are not of its texts: of tools
+ * and shapes. */
+static int64_t others_of(int64_t guessed, uint64_t size)
+{
+    int64_t others = guessed - (int64_t)(size / CHAT_BYTES_PER_TOKEN);
+    return others > 0 ? others : 0;
+}
+
+void llm_call_guess(struct llm_call *call, int64_t tokens)
+{
+    call->guessed_tokens = tokens;
+}
+
 /* What is set aside for a try. */
 static int64_t estimate(const struct llm_call *call)
 {
     const struct route_target *target  = call_target(call);
     const struct chat_request *request = call->request;
     const struct token_ratios *ratios  = guard_ratios(call->pipeline->options.guard);
-    int64_t input =
-        token_ratios_estimate(ratios, target->provider->name, target->model, size_of(request));
+    uint64_t size                      = size_of(request);
+    int64_t input = token_ratios_estimate(ratios, target->provider->name, target->model, size);
+    input += others_of(call->guessed_tokens, size) + count_images(request) * IMAGE_TOKENS;
     int64_t output = request->max_tokens > 0 ? request->max_tokens : OUTPUT_RESERVED;
     if (output > OUTPUT_RESERVED) output = OUTPUT_RESERVED;
     if (request->count > 1) output *= request->count;
@@ -104,8 +134,10 @@ void call_note_ratio(const struct llm_call *call)
     struct guard *guard               = call->pipeline->options.guard;
     bool is_said                      = !call->answer.is_failed && call->answer.end != END_BUDGET;
     if (!guard || !is_said || call->request->is_count) return;
-    token_ratios_note(guard_ratios(guard), target->provider->name, target->model,
-                      size_of(call->request), call->answer.usage.input_tokens);
+    if (count_images(call->request) > 0) return; /* how many tokens they are only it knows */
+    uint64_t size = size_of(call->request);
+    token_ratios_note(guard_ratios(guard), target->provider->name, target->model, size,
+                      call->answer.usage.input_tokens - others_of(call->guessed_tokens, size));
 }
 
 int64_t llm_question_tokens(const struct guard *guard, const struct llm_route *route,
@@ -113,9 +145,8 @@ int64_t llm_question_tokens(const struct guard *guard, const struct llm_route *r
 {
     const struct token_ratios *ratios = guard_ratios(guard);
     uint64_t size                     = size_of(request);
-    int64_t others                    = guessed - (int64_t)(size / CHAT_BYTES_PER_TOKEN);
+    int64_t others                    = others_of(guessed, size);
     int64_t most                      = 0;
-    if (others < 0) others = 0;
     for (uint32_t i = 0; i < route->target_count; i++) {
         const struct route_target *target = &route->targets[i];
         const char *provider              = target->provider->name;

@@ -201,6 +201,7 @@ static void run(struct client_call *client)
     client->call = llm_call_start(pipeline, client->request, client->route, client->deadline_ms,
                                   on_done, client);
     llm_call_is_of(client->call, str_from(client->owner.namespace_));
+    llm_call_guess(client->call, client->estimate.input);
     stream.context      = client;
     stream.is_collected = client->is_checked;
     if (client->request->is_stream) llm_call_stream(client->call, &stream);
@@ -239,11 +240,12 @@ bool client_call_ask(struct client_call *client)
 /* Who it is charged to, and what it may cost. The HTTP status that refuses it, or 200. */
 static int prepare(struct client_call *client, const Pb__LlmOpen *open, struct error *reterr)
 {
-    struct purse *purse       = &client->purse;
-    Pb__ReserveBudgets *asked = &purse->asked;
-    client->estimate.input    = llm_question_tokens(client->calls->guard, client->route,
-                                                    client->request, client->estimate.input);
-    llm_charge_fill(open, &client->estimate, asked);
+    struct purse *purse            = &client->purse;
+    Pb__ReserveBudgets *asked      = &purse->asked;
+    struct token_estimate estimate = client->estimate;
+    estimate.input = llm_question_tokens(client->calls->guard, client->route, client->request,
+                                         client->estimate.input);
+    llm_charge_fill(open, &estimate, asked);
     if (!llm_charge_labels(open, client->arena, asked)) {
         (void)fail(reterr, STATUS_INVALID_ARGUMENT,
                    "Tutti-Labels: at most %d of KEY=VALUE, with commas between them",

@@ -177,7 +177,9 @@ static bool ask_again(struct client_call *client, const struct llm_outcome *ende
     client->spent.model    = "";
     client->try.losses     = NULL;
     client->is_finishing   = false;
-    client->purse.asked.input_tokens += tokens_of(answer) + tokens_of(str_from(why));
+    int64_t more           = tokens_of(answer) + tokens_of(str_from(why));
+    client->estimate.input += more;
+    client->purse.asked.input_tokens += more;
     client->call = NULL;
     return client_call_ask(client);
 }

@@ -186,6 +186,7 @@ static void run_chat(struct jobs *jobs, struct worker_job *job)
     if (!job_is_embedding(job->leased)) {
         start_call(chat, deadline_ms);
         llm_call_is_job(chat->call, target);
+        llm_call_guess(chat->call, chat->input_tokens);
         save(chat);
         llm_call_is_of(chat->call, str_from(namespace));
     } else if (chat->request->input_count > 0) {

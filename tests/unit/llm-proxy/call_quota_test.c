@@ -3,8 +3,10 @@
 
 #include "llm-proxy/call/call_internal.h"
 #include "support/llm-proxy/guard_world.h"
+#include "workflow/token_estimate.h"
 #include "json/json_text.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { ARENA_MAX = 8 << 20, PLENTY = 100'000 /* tokens */ };
@@ -99,10 +101,63 @@ static void a_call_that_is_not_sent_has_used_nothing(void **)
     end(&proxy);
 }
 
+/* Tokens of its provider that are set aside for a question, as it is read. */
+static int64_t set_aside(const char *body, bool *ret_knows_ratio)
+{
+    struct proxy proxy;
+    begin(&proxy, body, (struct said){.tokens_of_one = PLENTY});
+    llm_call_guess(start(&proxy), token_estimate_of(proxy.body, false).input);
+    for (int i = 0; i < TURNS_MAX && proxy.ended == 0; i++) {
+        atomic_fetch_add(&proxy.world.now_ms, 1);
+        loop_turn(proxy.world.loop, 1);
+    }
+    assert_int_equal(proxy.ended, 1);
+    int64_t granted  = look(&proxy).one_granted;
+    *ret_knows_ratio = token_ratios_knows(guard_ratios(proxy.world.guard), "one", str_from("m"));
+    end(&proxy);
+    return granted;
+}
+
+#define MANY "yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy" /* 50 bytes */
+#define LOTS MANY MANY MANY MANY MANY MANY MANY MANY MANY MANY
+
+/* As a budget sets them aside, and pictures. */
+static void tools_shapes_and_pictures_are_set_aside(void **)
+{
+    enum { TEXT = 500, TOOLS = 2'000 }; /* bytes */
+    static const struct {
+        const char *members, *parts;
+        int64_t least;    /* beside the text and the answer; and a few tokens more */
+        bool knows_ratio; /* what its model says of the question is said of texts */
+    } rows[] = {
+        {"", "", 0, true},
+        {"\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"description\":"
+         "\"" LOTS LOTS LOTS LOTS "\"}}],",
+         "", TOOLS / 4, false},
+        {"\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"s\",\"schema\":"
+         "{\"const\":\"" LOTS LOTS LOTS LOTS "\"}}},",
+         "", TOOLS / 4, false},
+        {"", ",{\"type\":\"image_url\",\"image_url\":{\"url\":\"https://a.test/b.png\"}}", 1'000,
+         false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char body[4'096];
+        bool knows_ratio = false;
+        (void)snprintf(body, sizeof body,
+                       "{\"model\":\"m\",%s\"max_tokens\":100,\"messages\":[{\"role\":\"user\","
+                       "\"content\":[{\"type\":\"text\",\"text\":\"" LOTS "\"}%s]}]}",
+                       rows[i].members, rows[i].parts);
+        int64_t others = set_aside(body, &knows_ratio) - TEXT / 4 - 100;
+        assert_in_range(others, rows[i].least, rows[i].least + 50);
+        assert_int_equal(knows_ratio, rows[i].knows_ratio);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_call_that_is_not_sent_has_used_nothing),
+        cmocka_unit_test(tools_shapes_and_pictures_are_set_aside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
