@@ -42,9 +42,14 @@ void inflation_freep(struct inflation **inflation)
     *inflation = NULL;
 }
 
-static bool is_bomb(const struct inflation *inflation)
+bool inflation_is_bomb(uint64_t received, uint64_t made)
 {
-    return inflation->made > INFLATION_FREE + inflation->received * HTTP_INFLATION_MAX;
+    return made > INFLATION_FREE + received * HTTP_INFLATION_MAX;
+}
+
+bool inflation_is_waste(uint64_t received, uint64_t made)
+{
+    return received > INFLATION_WASTE_FREE + made * INFLATION_WASTE;
 }
 
 /* Fills the room as far as the input goes; returns what inflate() says. */
@@ -76,7 +81,8 @@ enum inflation_step inflation_next(struct inflation *inflation, str *input, str 
         if (rc != Z_OK && rc != Z_STREAM_END && rc != Z_BUF_ERROR) return INFLATION_BAD;
         if (rc == Z_BUF_ERROR && input->len > 0) return INFLATION_BAD;
         inflation->is_whole = rc == Z_STREAM_END;
-        if (is_bomb(inflation)) return INFLATION_BOMB;
+        if (inflation_is_bomb(inflation->received, inflation->made)) return INFLATION_BOMB;
+        if (inflation_is_waste(inflation->received, inflation->made)) return INFLATION_EMPTY;
         if (made == 0) continue;
         *ret_piece = (str){.ptr = inflation->room, .len = made};
         return INFLATION_DATA;

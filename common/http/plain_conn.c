@@ -230,6 +230,9 @@ static enum intake inflate_body(struct plain_conn *conn, str input)
         case INFLATION_BOMB:
             (void)plain_fail(conn->call, HTTP_TOO_LARGE, "it is blown up");
             return INTAKE_ENDS;
+        case INFLATION_EMPTY:
+            (void)plain_fail(conn->call, HTTP_TOO_LARGE, "next to nothing comes out of its gzip");
+            return INTAKE_ENDS;
         }
     }
 }

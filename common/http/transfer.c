@@ -103,8 +103,17 @@ static bool is_bomb(const struct http_call *call, size_t len)
     if (!call->request.is_compressed || call->redirect_url) return false;
     curl_off_t received = 0;
     (void)curl_easy_getinfo(call->transfer->easy, CURLINFO_SIZE_DOWNLOAD_T, &received);
-    uint64_t allowed = (uint64_t)INFLATION_FREE + (uint64_t)received * HTTP_INFLATION_MAX;
-    return call->body_bytes + len > allowed;
+    return inflation_is_bomb((uint64_t)received, call->body_bytes + len);
+}
+
+/* Of gzip out of which nothing comes take_body() would never hear. A stop ends the transfer. */
+static int look_at_waste(void *context, curl_off_t, curl_off_t received, curl_off_t, curl_off_t)
+{
+    struct http_call *call = context;
+    bool is_waste          = call->answer.is_complete && !call->redirect_url &&
+                    inflation_is_waste((uint64_t)received, call->body_bytes);
+    if (is_waste && !call->is_cancelled) call->failure = HTTP_TOO_LARGE;
+    return is_waste;
 }
 
 /* NOLINTNEXTLINE(readability-non-const-parameter): libcurl's type */
@@ -246,6 +255,7 @@ static bool set_connection(struct http_call *call)
     is_set        = set(is_set, curl_easy_setopt(easy, CURLOPT_PRIVATE, call));
     is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->transfer->curl_error));
     is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_HEADERDATA, call));
+    is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_XFERINFODATA, call));
     return set(is_set, curl_easy_setopt(easy, CURLOPT_WRITEDATA, call));
 }
 
@@ -281,6 +291,8 @@ static bool set_shape(struct http_client *client, CURL *easy, const struct easy_
     }
     if (shape->is_compressed) {
         is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip"));
+        is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, look_at_waste));
+        is_set = set(is_set, curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L));
     }
     return is_set;
 }

@@ -161,6 +161,20 @@ static bool do_bomb(struct connection *c)
     }
 }
 
+/* RFC 1951: stored blocks of no bytes, for ever. */
+static bool do_hollow(struct connection *c)
+{
+    static const char gzip_head[] = "\x1f\x8b\x08\0\0\0\0\0\0\x03";
+    static const char empty[]     = {0, 0, 0, '\xff', '\xff'}; /* not last, stored; length 0 */
+    char block[BLOCK / sizeof empty * sizeof empty];
+    for (size_t i = 0; i < sizeof block; i++) block[i] = empty[i % sizeof empty];
+    if (!send_text(c, "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n")) return false;
+    if (!send_all(c, gzip_head, sizeof gzip_head - 1)) return false;
+    while (send_all(c, block, sizeof block)) {
+    }
+    return false;
+}
+
 static bool do_gzip(struct connection *c)
 {
     /* The NUL that C appends is the last byte of the length. */
@@ -274,29 +288,14 @@ static const struct {
     const char *prefix;
     bool (*act)(struct connection *c);
 } paths[] = {
-    {"/ok", answer_ok},
-    {"/status/", do_status},
-    {"/echo", do_echo},
-    {"/post", do_post},
-    {"/headers", do_headers},
-    {"/line", do_line},
-    {"/huge", do_huge},
-    {"/bytes/", do_bytes},
-    {"/bomb", do_bomb},
-    {"/gzip", do_gzip},
-    {"/silent", do_silent},
-    {"/stall", do_stall},
-    {"/cut", do_cut},
-    {"/empty", do_empty},
-    {"/garbage", do_garbage},
-    {"/interim", do_interim},
-    {"/once", do_once},
-    {"/to?", do_to},
-    {"/last", do_last},
-    {"/see?", do_see},
-    {"/events", do_events},
-    {"/say?", do_say},
-    {"/.well-known/", do_silent},
+    {"/ok", answer_ok},       {"/status/", do_status},  {"/echo", do_echo},
+    {"/post", do_post},       {"/headers", do_headers}, {"/line", do_line},
+    {"/huge", do_huge},       {"/bytes/", do_bytes},    {"/bomb", do_bomb},
+    {"/hollow", do_hollow},   {"/gzip", do_gzip},       {"/silent", do_silent},
+    {"/stall", do_stall},     {"/cut", do_cut},         {"/empty", do_empty},
+    {"/garbage", do_garbage}, {"/interim", do_interim}, {"/once", do_once},
+    {"/to?", do_to},          {"/last", do_last},       {"/see?", do_see},
+    {"/events", do_events},   {"/say?", do_say},        {"/.well-known/", do_silent},
     {"/session", do_session},
 };
 

@@ -8,6 +8,7 @@
  *     /headers          header lines without end            /line   one header line without end
  *     /huge             a body without end                  /bytes/N  a body of N bytes, chunked
  *     /bomb             gzip: zeros without end             /gzip   gzip of "zip"
+ *     /hollow           gzip: nothing, without end
  *     /silent           reads, never answers                /stall  head and "x", then nothing
  *     /cut              announces 100 bytes, sends 5        /empty  closes without an answer
  *     /garbage          something that is not HTTP          /interim  103, then 200 "ok"

@@ -130,12 +130,62 @@ static void bombs_are_refused(void **state)
     assert_true(made <= INFLATION_FREE + received * HTTP_INFLATION_MAX);
 }
 
+/* Blocks and members in which nothing is; each with the same in between, which is fine. */
+static void what_holds_nothing_is_refused(void **state)
+{
+    static const struct {
+        str head, again;
+    } hollow[] = {
+        {{"\x1f\x8b\x08\0\0\0\0\0\0\x03", 10}, {"\0\0\0\xff\xff", 5}},
+        {{"", 0}, {"\x1f\x8b\x08\0\0\0\0\0\0\x03\x03\0\0\0\0\0\0\0\0\0", 20}},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(hollow); i++) {
+        CLEANUP(inflation_freep) struct inflation *inflation = inflation_new();
+        enum inflation_step last                             = INFLATION_MORE;
+        uint64_t received                                    = hollow[i].head.len;
+        str out;
+        str head = hollow[i].head;
+        assert_int_equal(inflation_next(inflation, &head, &out), INFLATION_MORE);
+        while (last == INFLATION_MORE) {
+            str again = hollow[i].again;
+            last      = inflation_next(inflation, &again, &out);
+            if (last == INFLATION_MORE) received += hollow[i].again.len;
+        }
+        assert_int_equal(last, INFLATION_EMPTY);
+        assert_true(received <= INFLATION_WASTE_FREE);
+        assert_true(received + hollow[i].again.len > INFLATION_WASTE_FREE);
+    }
+}
+
+/* One byte at a time, each flushed: as much as any stream that is of use takes. */
+static void what_is_flushed_often_passes(void **state)
+{
+    enum { BYTES = 100'000 };
+    static const char byte[] = "\x4a\x04\0\0\0\xff\xff"; /* fixed codes: "a"; stored: nothing */
+    CLEANUP(inflation_freep) struct inflation *inflation = inflation_new();
+    enum inflation_step last                             = INFLATION_MORE;
+    size_t made                                          = 0;
+    str head = {.ptr = "\x1f\x8b\x08\0\0\0\0\0\0\x03", .len = 10};
+    str out;
+    (void)state;
+    assert_int_equal(inflation_next(inflation, &head, &out), INFLATION_MORE);
+    for (size_t i = 0; i < BYTES; i++) {
+        str input = {.ptr = byte, .len = sizeof byte - 1};
+        while ((last = inflation_next(inflation, &input, &out)) == INFLATION_DATA) made += out.len;
+        assert_int_equal(last, INFLATION_MORE);
+    }
+    assert_int_equal(made, BYTES);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_are_read),
         cmocka_unit_test(more_than_its_room_comes_out),
         cmocka_unit_test(bombs_are_refused),
+        cmocka_unit_test(what_holds_nothing_is_refused),
+        cmocka_unit_test(what_is_flushed_often_passes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
