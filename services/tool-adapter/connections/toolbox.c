@@ -6,12 +6,11 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "tool-adapter/connections/config_entry.h"
 #include "tool-adapter/connections/description.h"
-#include "json/json_pointer.h"
 #include "json/json_text.h"
 
 #include <dirent.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -163,34 +162,25 @@ static void keep_connection(struct toolbox *toolbox, struct connection *connecti
     ASSERT(is_put);
 }
 
-PRINTF_LIKE(5, 6)
-static void found(const struct toolbox_options *options, struct diagnostics *list, str name,
-                  const char *hint, const char *format, ...)
-{
-    char text[ERROR_TEXT_MAX];
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    CLEANUP(buf_done) struct buf pointer = buf_init(ERROR_TEXT_MAX);
-    (void)buf_put_text(&pointer, "/tools/connections");
-    (void)json_pointer_add(&pointer, name);
-    config_found(options->config, list, buf_str(&pointer), hint, "%s", text);
-}
-
 static void add_connection(struct toolbox *toolbox, const struct toolbox_options *options, str name,
                            json entry, struct diagnostics *list)
 {
     json adapter                = json_get_text(entry, "adapter");
     const struct manifest *used = NULL;
+    struct config_entry place   = {.config = options->config,
+                                   .list   = list,
+                                   .arena  = toolbox->arena,
+                                   .map    = "/tools/connections"};
+    place.name                  = config_entry_keep(&place, name);
     if (json_is(adapter, JSON_TEXT)) used = adapter_called(toolbox, json_str(adapter));
     if (name.len == 0 || name.len > CONNECTION_NAME_MAX || memchr(name.ptr, '\0', name.len)) {
-        found(options, list, name, "", "a name has 1 to %d bytes", CONNECTION_NAME_MAX);
+        config_entry_found(&place, NULL, (str){}, "", "a name has 1 to %d bytes",
+                           CONNECTION_NAME_MAX);
     } else if (toolbox->connection_count == CONNECTIONS_MAX) {
-        found(options, list, name, "", "there are more than %d", CONNECTIONS_MAX);
+        config_entry_found(&place, NULL, (str){}, "", "there are more than %d", CONNECTIONS_MAX);
     } else if (!used) {
-        found(options, list, name, "{ adapter: github, ... }",
-              "`adapter` names no adapter that can be used");
+        config_entry_found(&place, NULL, (str){}, "{ adapter: github, ... }",
+                           "`adapter` names no adapter that can be used");
     } else {
         struct connection *connection = connection_slot(toolbox);
         connection_read(options->config, name, entry, used, toolbox->arena, list, connection);

@@ -49,7 +49,6 @@ static void say_aside(struct mcp_call *call, const char *http_method, const char
                                           .endpoint          = call->request.endpoint,
                                           .outgoing          = &outgoing,
                                           .message           = message,
-                                          .hosts             = call->request.hosts,
                                           .proxy             = call->request.proxy,
                                           .keeps_private_out = call->request.keeps_private_out};
     mcp_aside_send(call->client, &aside);
@@ -212,7 +211,6 @@ status mcp_call_request(struct mcp_call *call, const char *last_id,
         .body          = bytes_from(body),
         .body_max      = RPC_STREAM_MAX + 1, /* the reply counts for itself */
         .timeouts      = {.total_ms = left_ms, .first_byte_ms = -1, .idle_ms = -1},
-        .hosts         = call->request.hosts,
         .allow_private = !call->request.keeps_private_out,
         .proxy         = call->request.proxy,
     };
@@ -232,17 +230,17 @@ static status prepare(str token, struct http_request *ret_request, void *context
     return mcp_call_request(call, last_id, ret_request, reterr);
 }
 
+struct errand *mcp_call_errand(struct mcp_call *call, struct errand_options options)
+{
+    options.http          = call->client->http;
+    options.tokens        = call->client->tokens;
+    options.authorization = &call->authorization;
+    options.arena         = call->arena;
+    return errand_start(&options);
+}
+
 void mcp_call_send(struct mcp_call *call, enum mcp_step step)
 {
-    const struct errand_options options = {.http          = call->client->http,
-                                           .tokens        = call->client->tokens,
-                                           .authorization = &call->authorization,
-                                           .arena         = call->arena,
-                                           .prepare       = prepare,
-                                           .on_headers    = on_headers,
-                                           .on_data       = on_data,
-                                           .done          = on_done,
-                                           .context       = call};
     size_t max        = call->request.answer_max > 0 ? call->request.answer_max : MCP_ANSWER_MAX;
     call->step        = step;
     call->read_code   = STATUS_OK;
@@ -254,7 +252,11 @@ void mcp_call_send(struct mcp_call *call, enum mcp_step step)
         call->progress  = -HUGE_VAL;
         call->has_reply = true;
     }
-    struct errand *errand = errand_start(&options);
+    struct errand *errand = mcp_call_errand(call, (struct errand_options){.prepare    = prepare,
+                                                                          .on_headers = on_headers,
+                                                                          .on_data    = on_data,
+                                                                          .done       = on_done,
+                                                                          .context    = call});
     if (errand) call->errand = errand; /* else it is over */
 }
 

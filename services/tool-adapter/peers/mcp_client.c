@@ -1,6 +1,7 @@
 /* What outlives a call: the eras of servers, sessions (mcp_session.c), and messages whose answers
  * nobody waits for. */
 #include "base/assert.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "http/url.h"
 #include "tool-adapter/peers/mcp_session.h"
@@ -16,8 +17,9 @@ struct aside {
     struct aside *next, *previous;
     struct mcp_client *client;
     struct arena *arena;
-    json endpoint; /* the authorization's texts are views of it, as is the address */
-    json headers;  /* the caller's, in the request */
+    const char *origin; /* whom it is for; in the arena */
+    json endpoint;      /* the authorization's texts are views of it, as is the address */
+    json headers;       /* the caller's, in the request */
     struct authorization authorization;
     struct http_request request;
     struct errand *errand;
@@ -137,7 +139,6 @@ static status message_make(struct aside *aside, const struct mcp_aside *from, st
         .body          = bytes_from(body),
         .body_max      = ANSWER_MAX,
         .timeouts      = {.total_ms = is_farewell ? MCP_FAREWELL_MS : MCP_ASIDE_MS},
-        .hosts         = from->hosts,
         .allow_private = !from->keeps_private_out,
     };
     const char *proxy = arena_strdup(aside->arena, from->proxy);
@@ -146,10 +147,23 @@ static status message_make(struct aside *aside, const struct mcp_aside *from, st
     return STATUS_OK;
 }
 
+static bool has_room(const struct mcp_client *client, str origin)
+{
+    size_t count = 0;
+    for (const struct aside *aside = client->asides; aside; aside = aside->next) {
+        count += str_is(origin, aside->origin) ? 1 : 0;
+    }
+    bool has = client->aside_count < MCP_ASIDES_MAX && count < MCP_ASIDES_EACH;
+    if (!has) log_write(LOG_DEBUG, "mcp.message_dropped", LOG_STR("origin", origin));
+    return has;
+}
+
 void mcp_aside_send(struct mcp_client *client, const struct mcp_aside *from)
 {
+    CLEANUP(buf_done) struct buf text = buf_init(ORIGIN_MAX);
+    str origin = origin_of(json_str(json_get_text(from->endpoint, "uri")), &text);
     struct errand_options options = {.http = client->http, .tokens = client->tokens};
-    if (client->aside_count == MCP_ASIDE_MAX) return;
+    if (!has_room(client, origin)) return;
     struct aside *aside = mem_new(1, sizeof *aside);
     aside->client       = client;
     aside->next         = client->asides;
@@ -159,6 +173,8 @@ void mcp_aside_send(struct mcp_client *client, const struct mcp_aside *from)
     if (aside->next) aside->next->previous = aside;
     client->asides = aside;
     client->aside_count++;
+    aside->origin = arena_strdup(aside->arena, origin);
+    ASSERT(aside->origin); /* ARENA_MAX */
     status code = authorization_read(json_get_text(aside->endpoint, "authentication"),
                                      &aside->authorization, NULL);
     if (code == STATUS_OK) code = message_make(aside, from, NULL);

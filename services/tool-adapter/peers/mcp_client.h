@@ -38,8 +38,9 @@ enum {
     MCP_DISCOVERY_MS    = 10'000,
     MCP_FAREWELL_MS     = 2'000,
     MCP_ANSWER_MAX      = 10 << 20,
-    MCP_RESUMES_MAX     = 5,   /* of one call */
-    MCP_ASIDE_MAX       = 256, /* answers and farewells under way */
+    MCP_RESUMES_MAX     = 5,     /* of one call */
+    MCP_ASIDES_MAX      = 1'000, /* answers and farewells under way; what is more is dropped */
+    MCP_ASIDES_EACH     = 64,    /* of one origin: who answers none of them holds up nobody else */
     MCP_ASIDE_MS        = 10'000,
     MCP_SAID_MAX        = 500, /* bytes of a message about progress, and of one for the log */
 };
@@ -72,13 +73,11 @@ struct mcp_request {
     json input;        /* what was said to what it asked before: {responses, state?, round}, the
                         * first round being 1; JSON_INVALID: it has not asked */
     json schema;       /* the input schema of the tool that is called; JSON_INVALID: not known */
-    str owner;         /* whose calls share a session; empty: it has one of its own. `hosts` is NULL
-                        * then */
+    str owner;         /* whose calls share a session; empty: it has one of its own */
     int64_t until_ms;  /* on clock_mono_ms() */
     size_t answer_max; /* bytes of a message; 0: MCP_ANSWER_MAX */
-    const char *const *hosts; /* as of http.h */
-    str proxy;                /* as of http.h; empty: none */
-    bool keeps_private_out;   /* not even those that the egress rules open */
+    str proxy;         /* as of http.h; empty: none */
+    bool keeps_private_out; /* not even those that the egress rules open */
 };
 
 struct mcp_result {

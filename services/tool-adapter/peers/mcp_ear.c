@@ -51,21 +51,16 @@ static void on_done(const struct errand_result *, void *context)
 bool mcp_ear_open(struct mcp_call *call)
 {
     if (!call->request.answers || !*call->session || call->ear) return false;
-    struct mcp_ear *ear                 = mem_new(1, sizeof *ear);
-    const struct errand_options options = {.http          = call->client->http,
-                                           .tokens        = call->client->tokens,
-                                           .authorization = &call->authorization,
-                                           .arena         = call->arena,
-                                           .prepare       = prepare,
-                                           .on_headers    = on_headers,
-                                           .on_data       = on_data,
-                                           .done          = on_done,
-                                           .context       = ear};
-    ear->call                           = call;
-    call->ear                           = ear;
+    struct mcp_ear *ear = mem_new(1, sizeof *ear);
+    ear->call           = call;
+    call->ear           = ear;
     rpc_reply_init(&ear->reply, -1, MCP_ANSWER_MAX, mcp_call_take_message, call); /* to nothing */
     mcp_call_send_soon(call, MCP_STEP_ASK, MCP_EAR_MS);
-    struct errand *errand = errand_start(&options);
+    struct errand *errand = mcp_call_errand(call, (struct errand_options){.prepare    = prepare,
+                                                                          .on_headers = on_headers,
+                                                                          .on_data    = on_data,
+                                                                          .done       = on_done,
+                                                                          .context    = ear});
     if (errand) ear->errand = errand; /* else it is over */
     return true;
 }

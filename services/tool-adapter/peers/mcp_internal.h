@@ -36,8 +36,7 @@ struct mcp_aside {
     json endpoint;
     const struct mcp_outgoing *outgoing;
     json message; /* instead of the outgoing's own; JSON_INVALID: that */
-    const char *const *hosts;
-    str proxy; /* copied */
+    str proxy;    /* copied */
     bool keeps_private_out;
 };
 void mcp_policies_free(struct map *policies);
@@ -115,6 +114,9 @@ bool mcp_call_resume(struct mcp_call *call);
 /* A GET that goes on behind `last_id` (empty: at the beginning), or, NULL, the POST of its step. */
 status mcp_call_request(struct mcp_call *call, const char *last_id,
                         struct http_request *ret_request, struct error *reterr);
+
+/* With the proofs and in the arena of the call; as errand_start(). */
+struct errand *mcp_call_errand(struct mcp_call *call, struct errand_options options);
 
 /* A message that is no answer; `context` is the call. */
 void mcp_call_take_message(json message, void *context);

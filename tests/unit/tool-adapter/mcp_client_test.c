@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "http/url.h"
 #include "support/http/outside.h"
-#include "tool-adapter/peers/mcp_client.h"
+#include "tool-adapter/peers/mcp_internal.h"
 #include "json/json_text.h"
 
 #include <stdio.h>
@@ -253,6 +253,40 @@ static void gives_back_a_session_that_is_idle(void **state)
     assert_int_equal(hostile_requests(it->outside.server), 11);
 }
 
+static void say(struct fixture *it, json endpoint)
+{
+    CLEANUP(json_unrefp) json message  = json_object_new(0);
+    const struct mcp_outgoing outgoing = {
+        .method = "", .version = MCP_LEGACY, .session = "s", .client_name = str_from("me")};
+    const struct mcp_aside aside = {.http_method = "POST",
+                                    .endpoint    = endpoint,
+                                    .outgoing    = &outgoing,
+                                    .message     = message,
+                                    .proxy       = str_from("")};
+    mcp_aside_send(it->client, &aside);
+}
+
+/* Who takes no answers has room for some of them, and others have theirs. */
+static void one_that_takes_no_messages_holds_up_nobody(void **state)
+{
+    struct fixture *it            = *state;
+    struct hostile *other         = hostile_start();
+    CLEANUP(json_unrefp) json url = json_object_new(1);
+    char text[64];
+    (void)snprintf(text, sizeof text, "http://127.0.0.1:%u/ok", hostile_port(other));
+    json_object_put_text(&url, "uri", json_text_from(text));
+    for (int i = 0; i < 2 * MCP_ASIDES_EACH; i++) say(it, endpoint_at(it, "/silent"));
+    assert_int_equal(it->client->aside_count, MCP_ASIDES_EACH);
+    say(it, url);
+    assert_int_equal(it->client->aside_count, MCP_ASIDES_EACH + 1);
+    for (int turns = 0; it->client->aside_count > MCP_ASIDES_EACH; turns++) {
+        assert_true(turns < TURNS_MAX);
+        loop_turn(it->outside.loop, TURN_MS);
+    }
+    assert_int_equal(hostile_requests(other), 1);
+    hostile_stop(other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -262,6 +296,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(is_not_sent, begin, end),
         cmocka_unit_test_setup_teardown(is_called_off, begin, end),
         cmocka_unit_test_setup_teardown(gives_back_a_session_that_is_idle, begin, end),
+        cmocka_unit_test_setup_teardown(one_that_takes_no_messages_holds_up_nobody, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
