@@ -92,6 +92,16 @@ static void forget_progress(struct worker *worker, uint16_t partition)
     }
 }
 
+static void tell_of_dead(const struct worker *worker, Pb__Heartbeats *message)
+{
+    const uint64_t *dead = worker->options.dead;
+    message->dead        = dead[0];
+    message->dead_before = (uint64_t *)(uintptr_t)&dead[1];
+    while (message->n_dead_before < WORKER_DEAD_MAX - 1 && dead[1 + message->n_dead_before] != 0) {
+        message->n_dead_before++;
+    }
+}
+
 /* If it cannot be sent, the next one is soon enough: a lease lasts three of them. */
 static bool send_beats(struct worker *worker, uint16_t partition, enum beats which, worker_use *use,
                        void *context, uint64_t *ret_call)
@@ -104,7 +114,7 @@ static bool send_beats(struct worker *worker, uint16_t partition, enum beats whi
     message.worker         = worker->name;
     message.instance       = worker->options.instance;
     message.is_all         = is_all;
-    if (is_all) message.dead = worker->polls[partition].predecessor;
+    if (is_all && worker->polls[partition].tells_of_dead) tell_of_dead(worker, &message);
     message.jobs               = list;
     message.n_jobs             = collect_beats(worker, partition, which, beats, list);
     struct rpc_request request = {.service   = &pb__jobs__descriptor,

@@ -68,21 +68,21 @@ status worker_host_start(const struct worker_host_options *options, struct worke
     host->loop                                          = options->loop;
     name_worker(host, options);
     TRY(open_client(host, options, reterr));
-    const struct worker_options worker = {.loop        = options->loop,
-                                          .scheduler   = host->scheduler,
-                                          .queues      = options->queues,
-                                          .namespace   = options->namespace,
-                                          .name        = host->name,
-                                          .kind        = options->kind,
-                                          .instance    = options->instance,
-                                          .predecessor = options->predecessor,
-                                          .slots       = (uint32_t)options->slots,
-                                          .lease_ms    = (uint32_t)options->lease_ms,
-                                          .functions   = options->functions,
-                                          .run         = options->run,
-                                          .cancel      = options->cancel,
-                                          .ready       = options->ready,
-                                          .context     = options->context};
+    const struct worker_options worker = {.loop      = options->loop,
+                                          .scheduler = host->scheduler,
+                                          .queues    = options->queues,
+                                          .namespace = options->namespace,
+                                          .name      = host->name,
+                                          .kind      = options->kind,
+                                          .instance  = options->instance,
+                                          .dead      = options->dead,
+                                          .slots     = (uint32_t)options->slots,
+                                          .lease_ms  = (uint32_t)options->lease_ms,
+                                          .functions = options->functions,
+                                          .run       = options->run,
+                                          .cancel    = options->cancel,
+                                          .ready     = options->ready,
+                                          .context   = options->context};
     host->worker                       = worker_new(&worker);
     *ret_host                          = TAKE(host);
     return STATUS_OK;

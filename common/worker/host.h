@@ -25,9 +25,10 @@ struct worker_host_options {
     const char *name;             /* NULL: "<service>@<name of the host>" */
     const struct config_rpc *rpc; /* borrowed for the call */
     int64_t slots, lease_ms;
-    uint64_t instance, predecessor; /* as in worker.h */
-    const char *const *functions;   /* as in worker.h; NULL: none */
-    struct loop *loop;              /* borrowed; outlives the host */
+    uint64_t instance; /* as in worker.h; the next one, too */
+    const uint64_t *dead;
+    const char *const *functions; /* as in worker.h; NULL: none */
+    struct loop *loop;            /* borrowed; outlives the host */
 
     void (*run)(struct worker_job *job, void *context); /* as in worker.h, and the next two */
     void (*cancel)(struct worker_job *job, void *context);

@@ -144,7 +144,7 @@ static void on_told(struct rpc_answer *answer, void *context)
     poll->is_parked   = false;
     /* What was lost while it was told is told again. */
     poll->trust = is_told && poll->trust == TRUST_TELLING ? TRUST_FULL : TRUST_LOST;
-    if (is_told) poll->predecessor = 0;
+    if (is_told) poll->tells_of_dead = false;
     worker_take_beats(poll->worker, answer);
     rpc_answer_free(answer);
     if (is_told) {
@@ -190,12 +190,12 @@ static void make_polls(struct worker *worker, uint32_t partitions)
     worker->partitions = partitions;
     worker->polls      = mem_new(partitions, sizeof *worker->polls);
     for (uint32_t i = 0; i < partitions; i++) {
-        struct poll *poll = &worker->polls[i];
-        poll->worker      = worker;
-        poll->partition   = (uint16_t)i;
-        poll->predecessor = worker->options.predecessor;
-        poll->trust       = poll->predecessor ? TRUST_LOST : TRUST_FULL;
-        poll->retry       = (struct loop_timer){.fire = on_poll_retry, .context = poll};
+        struct poll *poll   = &worker->polls[i];
+        poll->worker        = worker;
+        poll->partition     = (uint16_t)i;
+        poll->tells_of_dead = worker->options.dead && worker->options.dead[0] != 0;
+        poll->trust         = poll->tells_of_dead ? TRUST_LOST : TRUST_FULL;
+        poll->retry         = (struct loop_timer){.fire = on_poll_retry, .context = poll};
     }
 }
 

@@ -29,8 +29,9 @@ enum {
     WORKER_POLL_MS        = 20'000,    /* how long one poll is parked */
     WORKER_REPORT_MS      = 600'000,   /* how long a report is repeated while nobody answers */
     WORKER_CHECKPOINT_MAX = 256 << 10, /* bytes */
-    WORKER_PROGRESS_MAX   = 4 << 10,   /* bytes */
-    WORKER_PROGRESS_MS    = 1'000,     /* between two messages about progress */
+    WORKER_DEAD_MAX       = 17,
+    WORKER_PROGRESS_MAX   = 4 << 10, /* bytes */
+    WORKER_PROGRESS_MS    = 1'000,   /* between two messages about progress */
 };
 
 struct worker;
@@ -51,8 +52,9 @@ struct worker_options {
     const char *name;             /* stable over restarts; copied */
     const char *kind;             /* "tools", "llm" */
     uint64_t instance;            /* of this process; 0: drawn */
-    uint64_t predecessor;         /* whose place it takes, and which is dead: what that process held
-                                   * anybody may have; 0: none */
+    const uint64_t *dead;         /* processes whose place it takes, and which are dead, the newest
+                                   * first: what they held anybody may have; ended by 0, at most
+                                   * WORKER_DEAD_MAX; NULL: none. Lives as long as the worker */
     uint32_t slots;               /* jobs at once. With several partitions the polls that are parked
                                    * at the others may bring one share each on top */
     uint32_t lease_ms;            /* silence after which a job is another worker's */

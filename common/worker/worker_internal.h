@@ -53,8 +53,8 @@ struct poll {
     uint16_t partition;
     bool is_parked;
     enum trust trust;
-    uint64_t predecessor; /* it is to be told that this process is dead; 0: nothing is */
-    uint64_t call;        /* names it for rpc_client_cancel() */
+    bool tells_of_dead; /* it is to be told which processes are */
+    uint64_t call;      /* names it for rpc_client_cancel() */
     struct loop_timer retry;
     struct held *first_ended, *last_ended; /* to be reported at the end of the turn */
 };

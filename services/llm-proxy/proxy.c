@@ -188,23 +188,24 @@ static void cancel_job(struct worker_job *job, void *)
 
 static status start_worker(struct proxy *proxy, struct error *reterr)
 {
-    static const char *const queues[]       = {"llm", NULL};
+    static const char *const queues[] = {"llm", NULL};
+    static_assert((int)ANSWERS_DEAD_MAX <= (int)WORKER_DEAD_MAX);
     const struct options *given             = &proxy->options;
-    const struct worker_host_options worker = {.service     = "llm-proxy",
-                                               .kind        = "llm",
-                                               .queues      = queues,
-                                               .scheduler   = given->scheduler,
-                                               .name        = given->name,
-                                               .rpc         = &given->rpc,
-                                               .instance    = answers_instance(proxy->answers),
-                                               .predecessor = answers_predecessor(proxy->answers),
-                                               .slots       = given->slots,
-                                               .lease_ms    = given->lease_ms,
-                                               .loop        = proxy->loop,
-                                               .run         = run_job,
-                                               .cancel      = cancel_job,
-                                               .ready       = on_ready,
-                                               .context     = proxy};
+    const struct worker_host_options worker = {.service   = "llm-proxy",
+                                               .kind      = "llm",
+                                               .queues    = queues,
+                                               .scheduler = given->scheduler,
+                                               .name      = given->name,
+                                               .rpc       = &given->rpc,
+                                               .instance  = answers_instance(proxy->answers),
+                                               .dead      = answers_dead(proxy->answers),
+                                               .slots     = given->slots,
+                                               .lease_ms  = given->lease_ms,
+                                               .loop      = proxy->loop,
+                                               .run       = run_job,
+                                               .cancel    = cancel_job,
+                                               .ready     = on_ready,
+                                               .context   = proxy};
     if (given->job_output) proxy->outputs = job_outputs_new();
     proxy->jobs     = jobs_new(generations_pipeline(proxy->generations), proxy->outputs);
     proxy->job_book = job_book_new(&(struct job_book_options){

@@ -53,43 +53,6 @@ static status open_store(const struct answers_options *options, struct answers *
     return STATUS_OK;
 }
 
-static status read_replica(struct answers *answers, struct error *reterr)
-{
-    const bytes key                     = {.ptr = "replica", .len = 7};
-    CLEANUP(txn_abortp) struct txn *txn = NULL;
-    TRY(txn_begin_write(answers->store, &txn, reterr));
-    bytes name  = {};
-    status code = txn_get(txn, TABLE_META, key, &name, NULL);
-    if (code == STATUS_OK && name.len == ANSWERS_REPLICA_SIZE - 1) {
-        memcpy(answers->replica, name.ptr, name.len);
-        return STATUS_OK;
-    }
-    if (code != STATUS_NOT_FOUND) {
-        return fail(reterr, STATUS_DATA_LOSS, "the store of answers has no name");
-    }
-    uint64_t random = random_u64();
-    hex_encode(&random, (ANSWERS_REPLICA_SIZE - 1) / 2, answers->replica);
-    TRY(txn_put(txn, TABLE_META, key, bytes_from(str_from(answers->replica)), reterr));
-    return txn_commit(TAKE(txn), reterr);
-}
-
-/* The store lets no second process in, so whose number is there is dead. */
-static status take_place(struct answers *answers, struct error *reterr)
-{
-    const bytes key                     = {.ptr = "instance", .len = 8};
-    CLEANUP(txn_abortp) struct txn *txn = NULL;
-    bytes before                        = {};
-    uint8_t row[NUMBER_SIZE];
-    TRY(txn_begin_write(answers->store, &txn, reterr));
-    status code   = txn_get(txn, TABLE_META, key, &before, NULL);
-    bool is_there = code == STATUS_OK && before.len == sizeof row;
-    if (is_there) answers->predecessor = u64_from(before.ptr);
-    answers->instance = random_u64() | 1; /* never 0 */
-    number_key(answers->instance, row);
-    TRY(txn_put(txn, TABLE_META, key, (bytes){.ptr = row, .len = sizeof row}, reterr));
-    return txn_commit(TAKE(txn), reterr);
-}
-
 static status start_thread(struct answers *answers, struct error *reterr)
 {
     answers->has_thread = pthread_create(&answers->thread, NULL, answers_write_main, answers) == 0;
@@ -110,8 +73,8 @@ status answers_open(const struct answers_options *options, struct answers **ret_
     (void)pthread_mutex_init(&answers->mutex, NULL);
     (void)pthread_cond_init(&answers->wanted, NULL);
     TRY(open_store(options, answers, reterr));
-    TRY(read_replica(answers, reterr));
-    TRY(take_place(answers, reterr));
+    TRY(answers_read_replica(answers, reterr));
+    TRY(answers_take_place(answers, options->path, reterr));
     TRY(answers_recover(answers, reterr));
     TRY(shelf_recover(answers, reterr));
     TRY(start_thread(answers, reterr));
@@ -152,21 +115,6 @@ void answers_freep(struct answers **ref)
     map_free(answers->drops);
     free(answers);
     *ref = NULL;
-}
-
-const char *answers_replica(const struct answers *answers)
-{
-    return answers->replica;
-}
-
-uint64_t answers_instance(const struct answers *answers)
-{
-    return answers->instance;
-}
-
-uint64_t answers_predecessor(const struct answers *answers)
-{
-    return answers->predecessor;
 }
 
 size_t answers_waiting(const struct answers *answers)

@@ -34,6 +34,7 @@ enum {
     ANSWERS_KEY_S        = 86'400,   /* how long a key stands for its answer */
     ANSWERS_STREAM_S     = 3'600,    /* how long a stream can be followed after its end */
     ANSWERS_CLAIMS_MAX   = 20'000,
+    ANSWERS_DEAD_MAX     = 17, /* processes before this one; of others nobody has jobs any more */
     ANSWERS_REPLICA_SIZE = 12 + 1, /* bytes of its name: 48 random bits, in hexadecimal */
     ANSWERS_STREAM_SIZE  = ANSWERS_REPLICA_SIZE + 16 + 1, /* of a stream's: <replica>-<number> */
     ANSWERS_FRAME_MAX    = 4'096, /* bytes of the frame that ends an interrupted stream */
@@ -63,10 +64,11 @@ void answers_freep(struct answers **answers);
 /** The name of this replica; the same as long as its folder is. */
 const char *answers_replica(const struct answers *answers);
 
-/** A number of this process, and of the one that had the folder before: that one is dead. 0: there
- * was none. */
+/** A number of this process, and of the ANSWERS_DEAD_MAX that had the folder before, the newest
+ * first: they are dead. Ended by 0; as long as `answers`. Of a folder that is a copy none: whose
+ * numbers are there may be alive beside the original. */
 uint64_t answers_instance(const struct answers *answers);
-uint64_t answers_predecessor(const struct answers *answers);
+const uint64_t *answers_dead(const struct answers *answers);
 
 /** What was handed over and is not committed yet. */
 size_t answers_waiting(const struct answers *answers);

@@ -10,7 +10,8 @@
 #include <pthread.h>
 
 enum {
-    TABLE_META,    /* "replica" -> name; "instance" -> of the process (8 bytes) */
+    TABLE_META,    /* "replica" -> name; "instance" -> of the process, and of those before it, the
+                    * newest first (8 bytes each); "folder" -> where it lies (answers_place.c) */
     TABLE_TAIL,    /* stream, piece (8 bytes each) -> StreamPiece */
     TABLE_ANSWERS, /* number (8 bytes) -> KeptAnswer */
     TABLE_NAMES,   /* name (32 bytes) -> number, expires_us, request */
@@ -56,7 +57,7 @@ struct answers {
     struct store *store;
     struct txn *reader; /* of the loop's thread, reset between two uses; NULL: not yet */
     char replica[ANSWERS_REPLICA_SIZE];
-    uint64_t instance, predecessor;
+    uint64_t instance, dead[ANSWERS_DEAD_MAX + 1];
     uint64_t total_max; /* bytes of all answers */
     bool has_shelves;
     uint64_t last_number;
@@ -77,6 +78,10 @@ struct answers {
     uint64_t shelf_used[SHELF_COUNT];
     bool is_full; /* the disk was, at the last commit; likewise */
 };
+
+/* Its name is read, or drawn. Its instance is drawn, and written in front of those before. */
+status answers_read_replica(struct answers *answers, struct error *reterr);
+status answers_take_place(struct answers *answers, const char *folder, struct error *reterr);
 
 /* The thread. */
 void *answers_write_main(void *context);

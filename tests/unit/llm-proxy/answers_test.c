@@ -9,6 +9,7 @@
 
 #include "cmocka.h"
 
+#include <dirent.h>
 #include <stdio.h>
 
 enum { TEXT_MAX = 64 << 10, READERS_MAX = 4, GRACE_MS = 60'000, PIECE_SIZE = 1 << 20 };
@@ -369,12 +370,57 @@ static void finish(struct world *world, struct recording *recording, const char 
 static void a_process_knows_whose_place_it_takes(void **state)
 {
     struct world *world = *state;
-    uint64_t first      = answers_instance(world->answers);
-    assert_true(first != 0);
-    assert_true(answers_predecessor(world->answers) == 0);
+    uint64_t before[ANSWERS_DEAD_MAX + 3]; /* the newest first */
+    size_t count = 0;
+    assert_true(answers_dead(world->answers)[0] == 0);
+    for (; count < ARRAY_LEN(before); restart(world, unix_us)) {
+        memmove(&before[1], &before[0], count * sizeof before[0]);
+        before[0] = answers_instance(world->answers);
+        count++;
+        assert_true(before[0] != 0 && (count == 1 || before[0] != before[1]));
+    }
+    for (size_t i = 0; i < ANSWERS_DEAD_MAX; i++) {
+        assert_true(answers_dead(world->answers)[i] == before[i]);
+    }
+    assert_true(answers_dead(world->answers)[ANSWERS_DEAD_MAX] == 0);
+}
+
+static void move_files(const char *from, const char *to)
+{
+    DIR *files = opendir(from);
+    assert_non_null(files);
+    for (const struct dirent *file; (file = readdir(files));) { // NOLINT(concurrency-mt-unsafe)
+        char old[FOLDER_PATH_MAX];
+        char new[FOLDER_PATH_MAX];
+        if (file->d_name[0] == '.') continue;
+        (void)snprintf(old, sizeof old, "%s/%s", from, file->d_name);
+        (void)snprintf(new, sizeof new, "%s/%s", to, file->d_name);
+        assert_int_equal(rename(old, new), 0);
+    }
+    (void)closedir(files);
+}
+
+/* The same rows in another folder: the process they name may be alive in the first one. */
+static void who_has_a_copy_takes_nobodys_place(void **state)
+{
+    struct world *world         = *state;
+    const struct folder origin  = world->folder;
+    const struct folder another = folder_new();
+    char replica[ANSWERS_REPLICA_SIZE];
     restart(world, unix_us);
-    assert_true(answers_predecessor(world->answers) == first);
-    assert_true(answers_instance(world->answers) != first);
+    assert_true(answers_dead(world->answers)[0] != 0);
+    (void)snprintf(replica, sizeof replica, "%s", answers_replica(world->answers));
+    end(world);
+    move_files(origin.path, another.path);
+    world->folder = another;
+    begin(world, unix_us);
+    uint64_t first = answers_instance(world->answers);
+    assert_true(answers_dead(world->answers)[0] == 0);
+    assert_string_equal(answers_replica(world->answers), replica); /* its streams are found */
+    restart(world, unix_us);
+    assert_true(answers_dead(world->answers)[0] == first);
+    assert_true(answers_dead(world->answers)[1] == 0);
+    folder_remove(&origin);
 }
 
 static void the_last_words_wait_for_the_store(void **state)
@@ -598,6 +644,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(names_of_streams, set_up, tear_down),
         cmocka_unit_test(frames_and_their_ids),
         cmocka_unit_test_setup_teardown(a_process_knows_whose_place_it_takes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(who_has_a_copy_takes_nobodys_place, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_last_words_wait_for_the_store, set_up, tear_down),
         cmocka_unit_test_setup_teardown(readers_come_and_go, set_up, tear_down),
         cmocka_unit_test_setup_teardown(interrupted_by_a_restart, set_up, tear_down),

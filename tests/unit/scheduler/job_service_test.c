@@ -265,6 +265,42 @@ static void tell_death(struct rig *rig, uint64_t instance, uint64_t dead)
     (void)rig_ask(rig, &asked);
 }
 
+/* Nobody was told when the one before it had died. */
+static void test_what_those_before_it_held_is_offered_as_well(void **)
+{
+    enum { TOO_MANY = 20 };
+    struct rig rig = {.instance = 7};
+    uint64_t before[TOO_MANY];
+    for (size_t i = 0; i < TOO_MANY; i++) before[i] = 100 + i;
+    rig_init(&rig, 1, true);
+    rig_put(&rig, "job", retried);
+    (void)rig_start(&rig, "job", NULL);
+    const Pb__LeasedJob *first  = rig_lease(&rig, "llm", 5'000);
+    Pb__Heartbeats message      = PB__HEARTBEATS__INIT;
+    message.worker              = "w";
+    message.instance            = 9;
+    message.is_all              = true;
+    message.dead                = 8;
+    message.dead_before         = before;
+    message.n_dead_before       = TOO_MANY;
+    const struct question asked = {
+        .service = &pb__jobs__descriptor, .method = "Heartbeat", .message = &message};
+    before[TOO_MANY - 1] = 7; /* so long ago that it is not looked for */
+    (void)rig_ask(&rig, &asked);
+    assert_null(rig_lease(&rig, "llm", 0));
+    before[1]        = 7;
+    message.instance = 7; /* nobody is dead who says it */
+    (void)rig_ask(&rig, &asked);
+    assert_null(rig_lease(&rig, "llm", 0));
+    message.instance = 9;
+    (void)rig_ask(&rig, &asked);
+    const Pb__LeasedJob *second = rig_lease(&rig, "llm", 0);
+    assert_non_null(second);
+    assert_string_equal(second->id, first->id);
+    assert_int_equal(second->previous, PB__PREVIOUS_ATTEMPT__PREVIOUS_LOST);
+    rig_done(&rig);
+}
+
 static void test_what_a_dead_process_held_is_offered_at_once(void **)
 {
     struct rig rig = {.instance = 7};
@@ -613,6 +649,7 @@ int main(void)
         cmocka_unit_test(test_a_restart_offers_what_nobody_has),
         cmocka_unit_test(test_a_lease_unclaimed_after_a_restart_is_no_attempt),
         cmocka_unit_test(test_what_a_dead_process_held_is_offered_at_once),
+        cmocka_unit_test(test_what_those_before_it_held_is_offered_as_well),
         cmocka_unit_test(test_polls_of_a_dead_process_get_nothing),
         cmocka_unit_test(test_a_job_that_kills_its_workers_fails),
         cmocka_unit_test(test_a_worker_that_tells_what_it_has_sets_free_what_it_never_got),

@@ -21,7 +21,7 @@ struct fixture {
     struct loop *loop;
     struct worker *worker;
     int64_t now_ms;
-    uint64_t predecessor;
+    const uint64_t *predecessors;
 
     /* The worker's side: only on the test's thread. */
     struct worker_job *jobs[JOBS_MAX];
@@ -46,8 +46,10 @@ struct fixture {
     const char *lost_token; /* whatever comes with it is lost */
     unsigned tellings;      /* beats that say all */
     unsigned beats_refused; /* so many still */
-    uint64_t dead;          /* what the last beat said */
-    unsigned polls_before;  /* of the last that named one */
+    uint64_t dead;          /* what the last beat said, as the next one */
+    size_t dead_before;
+    uint64_t oldest;       /* of the last that named some */
+    unsigned polls_before; /* of the last that named one */
     unsigned reports, report_calls;
     unsigned to_follow; /* jobs that the next Report brings */
     unsigned last_next_max;
@@ -140,7 +142,9 @@ static status heartbeat(struct rpc_call *call, struct error *reterr)
     }
     it->beats++;
     it->tellings += request->is_all ? 1 : 0;
-    it->dead = request->dead;
+    it->dead        = request->dead;
+    it->dead_before = request->n_dead_before;
+    if (it->dead_before > 0) it->oldest = request->dead_before[it->dead_before - 1];
     if (it->dead) it->polls_before = it->polls;
     it->beaten_jobs += (unsigned)request->n_jobs;
     bool is_refused = it->beats_refused > 0;
@@ -265,7 +269,7 @@ static void on_ready(void *context)
     ((struct fixture *)context)->ready++;
 }
 
-static int begin_after(void **state, uint64_t predecessor)
+static int begin_after(void **state, const uint64_t *dead)
 {
     static unsigned number; /* cmocka runs one test after the other */
     static const ProtobufCServiceDescriptor *const services[] = {&pb__jobs__descriptor,
@@ -275,8 +279,8 @@ static int begin_after(void **state, uint64_t predecessor)
     struct error error                                        = {};
     it->job_id                                                = "job";
     it->now_ms                                                = 1'000;
-    it->predecessor                                           = predecessor;
-    it->beats_refused                                         = predecessor ? 2 : 0;
+    it->predecessors                                          = dead;
+    it->beats_refused                                         = dead ? 2 : 0;
     (void)pthread_mutex_init(&it->mutex, NULL);
     (void)snprintf(it->url, sizeof it->url, "inproc://worker-test-%u", number++);
     start_scheduler(it);
@@ -285,18 +289,18 @@ static int begin_after(void **state, uint64_t predecessor)
     const struct rpc_client_options client = {
         .endpoints = it->url, .choice = RPC_OWNER, .services = services};
     assert_int_equal(rpc_client_open(&client, &it->client, &error), STATUS_OK);
-    const struct worker_options options = {.loop        = it->loop,
-                                           .scheduler   = it->client,
-                                           .queues      = queues,
-                                           .name        = "tester",
-                                           .kind        = "tools",
-                                           .predecessor = it->predecessor,
-                                           .slots       = SLOTS,
-                                           .lease_ms    = LEASE_MS,
-                                           .run         = on_run,
-                                           .cancel      = on_cancel,
-                                           .ready       = on_ready,
-                                           .context     = it};
+    const struct worker_options options = {.loop      = it->loop,
+                                           .scheduler = it->client,
+                                           .queues    = queues,
+                                           .name      = "tester",
+                                           .kind      = "tools",
+                                           .dead      = it->predecessors,
+                                           .slots     = SLOTS,
+                                           .lease_ms  = LEASE_MS,
+                                           .run       = on_run,
+                                           .cancel    = on_cancel,
+                                           .ready     = on_ready,
+                                           .context   = it};
     it->worker                          = worker_new(&options);
     *state                              = it;
     return 0;
@@ -304,12 +308,13 @@ static int begin_after(void **state, uint64_t predecessor)
 
 static int begin(void **state)
 {
-    return begin_after(state, 0);
+    return begin_after(state, NULL);
 }
 
 static int begin_anew(void **state)
 {
-    return begin_after(state, DEAD);
+    static const uint64_t dead[] = {DEAD, DEAD - 1, DEAD - 2, 0};
+    return begin_after(state, dead);
 }
 
 static int end(void **state)
@@ -745,6 +750,8 @@ static void the_next_process_says_whose_place_it_takes(void **state)
     struct fixture *it = *state;
     await(it, &it->tellings, 3); /* two are refused */
     assert_int_equal(it->dead, DEAD);
+    assert_int_equal(it->dead_before, 2);
+    assert_int_equal(it->oldest, DEAD - 2);
     assert_int_equal(value(it, &it->polls_before), 0);
     offer(it, 1, "job");
     await_size(it, &it->job_count, 1);
@@ -752,6 +759,7 @@ static void the_next_process_says_whose_place_it_takes(void **state)
     start_scheduler(it);
     await(it, &it->tellings, 4); /* what an answer may have brought was lost */
     assert_int_equal(it->dead, 0);
+    assert_int_equal(it->dead_before, 0);
     complete(it->jobs[0], "1");
     await_idle(it);
 }

@@ -35,19 +35,41 @@ static status leave(struct engine *engine, struct open_job *job, struct error *r
     return engine_offer_again(engine, job, reterr);
 }
 
-/* An attempt that fails may end jobs and begin others, so those that are open are looked through
- * until there is none. Its polls may still be parked where the loss of its machine has not been
- * noticed: they would have the same jobs again. */
-static status offer_dead(struct engine *engine, uint64_t instance, struct error *reterr)
+/* The processes that are dead by what one says who is alive. */
+struct dead {
+    uint64_t instances[1 + ORPHAN_DEAD_MAX];
+    size_t count;
+};
+
+static void add_dead(struct dead *dead, const Pb__Heartbeats *told, uint64_t instance)
 {
-    bool is_found = instance != 0;
-    if (is_found) engine_give_up_polls(engine, instance);
+    bool is_one = instance != 0 && instance != told->instance;
+    if (is_one && dead->count < ARRAY_LEN(dead->instances)) {
+        dead->instances[dead->count++] = instance;
+    }
+}
+
+static bool is_of(const struct dead *dead, uint64_t instance)
+{
+    for (size_t i = 0; i < dead->count; i++) {
+        if (dead->instances[i] == instance) return true;
+    }
+    return false;
+}
+
+/* An attempt that fails may end jobs and begin others, so those that are open are looked through
+ * until there is none. Polls may still be parked where the loss of their machine has not been
+ * noticed: they would have the same jobs again. */
+static status offer_dead(struct engine *engine, const struct dead *dead, struct error *reterr)
+{
+    bool is_found = dead->count > 0;
+    for (size_t i = 0; i < dead->count; i++) engine_give_up_polls(engine, dead->instances[i]);
     while (is_found) {
         size_t cursor        = 0;
         struct open_job *job = NULL;
         is_found             = false;
         while ((job = open_job_next(engine->queues, &cursor))) {
-            if (job->state != OPEN_JOB_LEASED || job->instance != instance) continue;
+            if (job->state != OPEN_JOB_LEASED || !is_of(dead, job->instance)) continue;
             is_found = true;
             TRY(leave(engine, job, reterr));
         }
@@ -57,7 +79,10 @@ static status offer_dead(struct engine *engine, uint64_t instance, struct error 
 
 status engine_offer_orphans(struct engine *engine, const Pb__Heartbeats *told, struct error *reterr)
 {
+    struct dead dead = {};
     if (!told->is_all) return STATUS_OK;
     TRY(offer_lost(engine, told->instance, reterr));
-    return told->dead == told->instance ? STATUS_OK : offer_dead(engine, told->dead, reterr);
+    add_dead(&dead, told, told->dead);
+    for (size_t i = 0; i < told->n_dead_before; i++) add_dead(&dead, told, told->dead_before[i]);
+    return offer_dead(engine, &dead, reterr);
 }
