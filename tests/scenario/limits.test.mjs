@@ -67,6 +67,19 @@ scenario('so many jobs of a key are at work', { needs: NEEDS }, async (suite) =>
   assert.equal((await poll(suite)).length, 1);
 });
 
+scenario('a function of a worker is limited, if it is named', { needs: NEEDS, checkNeeds: false, config: { limits: { targets: { 'worker:do': { concurrency: 1 } } } } }, async (suite) => {
+  await suite.apply(work('one-by-one'));
+  const runs = [await suite.startRun('one-by-one'), await suite.startRun('one-by-one')];
+  const [job, ...more] = await poll(suite);
+  assert.deepEqual(more, []);
+  const held = runs.find((run) => run.id !== job.run);
+  const [wait] = (await suite.api.ok('GET', `/v1/runs/${held.id}?explain=true`)).waiting_for;
+  assert.deepEqual([wait.kind, wait.detail], ['limit', 'worker:do']);
+  await complete(suite, job);
+  const next = await suite.until('the other one', async () => (await poll(suite))[0]);
+  assert.equal(next.run, held.id);
+});
+
 scenario('a target is limited, in all and in a time', { needs: [...NEEDS, 'tool-adapter'] }, async (suite) => {
   let underWay = 0;
   let mostAtOnce = 0;

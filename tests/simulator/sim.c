@@ -373,7 +373,7 @@ static void draw_rules(struct sim *sim)
             .open_us   = (1 + (int64_t)sim_draw(sim, 10)) * SECOND,
             .successes = 1 + (uint32_t)sim_draw(sim, 2),
         };
-        static const char targets[] = "{\"worker:worker.step\":{},\"worker:worker.undo\":{}}";
+        static const char targets[] = "{\"worker:step\":{},\"worker:undo\":{}}";
         status read = json_parse(str_from(targets), NULL, &sim->breakers.targets, NULL, NULL);
         ASSERT(read == STATUS_OK);
     }

@@ -12,7 +12,7 @@
 enum { CHANGES_MAX = 30, CHANGE_PAUSE_MS = 5'000, CHANGE_STEP_MS = 3'000, CHANGE_LATE_MS = 1'000 };
 
 static const char *const targets[] = {
-    [TARGET_STEP] = "worker:worker.step", [TARGET_UNDO] = "worker:worker.undo"};
+    [TARGET_STEP] = "worker:step", [TARGET_UNDO] = "worker:undo"};
 
 /** What an operator asks for. */
 struct sim_change {

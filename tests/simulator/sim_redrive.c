@@ -20,7 +20,7 @@ enum {
 
 #define NEVER_US (2'592'000 * SECOND) /* 30 days: then only a breaker makes it go */
 
-static const char target[] = "worker:worker.step";
+static const char target[] = "worker:step";
 static const char busy[]   = "https://sim.test/busy";
 static const char broken[] = "https://sim.test/broken";
 static const char meant[]  = "busy"; /* what the rule calls the first of them */
@@ -44,7 +44,7 @@ struct late_job {
 
 static void have_breaker(struct sim *sim)
 {
-    static const char targets[] = "{\"worker:worker.step\":{},\"worker:worker.undo\":{}}";
+    static const char targets[] = "{\"worker:step\":{},\"worker:undo\":{}}";
     if (json_is(sim->breakers.targets, JSON_OBJECT)) return;
     status read = json_parse(str_from(targets), NULL, &sim->breakers.targets, NULL, NULL);
     ASSERT(read == STATUS_OK);

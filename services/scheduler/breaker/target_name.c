@@ -56,6 +56,14 @@ static bool put_model(json arguments, struct buf *out)
     return json_is(model, JSON_TEXT) && put_prefixed(out, "llm:", before(json_str(model), '/'));
 }
 
+/* Workflows call it `worker.charge`, everybody else `charge`. */
+static str without_worker(str function)
+{
+    str prefix = str_from("worker.");
+    return str_starts_with(function, prefix) ? str_slice(function, prefix.len, function.len)
+                                             : function;
+}
+
 static bool is_of(str queue, const char *name)
 {
     size_t length = strlen(name);
@@ -74,7 +82,7 @@ bool target_name_put(str queue, str function, json arguments, struct buf *out)
     } else if (is_of(queue, "tools")) {
         is_put = put_connection(function, arguments, out);
     } else {
-        is_put = put_prefixed(out, "worker:", function);
+        is_put = put_prefixed(out, "worker:", without_worker(function));
     }
     str name = str_slice(buf_str(out), begin, out->len);
     if (is_put && target_name_is_valid(name)) return true;

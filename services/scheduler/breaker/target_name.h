@@ -5,7 +5,7 @@
  *   tool:CONNECTION     a function of an adapter; by default the one of the adapter's name
  *   llm:PROVIDER        a model that is named `PROVIDER/MODEL`; the llm-proxy says of all others
  *                       whom it asked
- *   worker:FUNCTION     a function of a worker, if breaker_rules.h asks for it
+ *   worker:FUNCTION     what workflows call `worker.FUNCTION`, if breaker_rules.h asks for it
  *
  * Pure. What names nobody has no breaker.
  */

@@ -38,6 +38,9 @@ static void test_names(void **)
         {"llm", "llm.chat", "{\"model\":\"a b/x\"}", NULL},
         {"llmx", "f", "{}", "worker:f"},
         {"default", "charge", "{}", "worker:charge"},
+        {"default", "worker.charge", "{}", "worker:charge"},
+        {"default", "worker.card.charge", "{}", "worker:card.charge"},
+        {"default", "worker.", "{}", NULL},
         {"default", "", "{}", NULL},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
