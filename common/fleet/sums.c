@@ -71,6 +71,8 @@ void worker_sum_add(struct worker_sum *sum, Pb__WorkerStatus *row)
         if (!is_external) found->slots += row->slots;
         if (is_external && row->slots > found->slots) found->slots = row->slots;
         found->busy += row->busy;
+        found->draining = found->draining || row->draining;
+        if (found->instance == 0) found->instance = row->instance;
         if (row->last_seen_us > found->last_seen_us) found->last_seen_us = row->last_seen_us;
         return;
     }

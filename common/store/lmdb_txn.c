@@ -70,13 +70,23 @@ static bool has_full_disk(const struct lmdb_store *store)
     return mdb_env_get_fd(store->env, &fd) == MDB_SUCCESS && disk_is_full(fd);
 }
 
+/* The header could not be written: LMDB begins no transaction any more, not even to read. */
+static bool is_over(const struct lmdb_store *store)
+{
+    MDB_txn *probe = NULL;
+    int rc         = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &probe);
+    if (rc == MDB_SUCCESS) mdb_txn_abort(probe);
+    return rc == MDB_PANIC;
+}
+
 static status commit_inner(struct lmdb_store *store, MDB_txn *inner, struct error *reterr)
 {
     int rc = mdb_txn_commit(inner); /* LMDB frees it even when the commit fails */
     /* A write that found room for a part of it only is EIO to LMDB 0.9 (mdb_page_flush). Nothing
-     * that was committed knows its pages; had it been the header's, LMDB would begin no more
-     * transactions, and that is final. */
+     * that was committed knows its pages. */
     if (rc == EIO && has_full_disk(store)) rc = ENOSPC;
+    /* A full disk may be the header's, and that is final: nobody is told to come back. */
+    if (rc != MDB_SUCCESS && is_over(store)) rc = MDB_PANIC;
     return lmdb_status(rc, "commit", reterr);
 }
 

@@ -103,6 +103,7 @@ enum cli_exit command_resume(struct cli *cli);
 enum cli_exit command_tool(struct cli *cli);
 enum cli_exit command_schedule(struct cli *cli);
 enum cli_exit command_queue(struct cli *cli);
+enum cli_exit command_workers(struct cli *cli);
 enum cli_exit command_backup(struct cli *cli);
 enum cli_exit command_breakers(struct cli *cli);
 enum cli_exit command_limits(struct cli *cli);

@@ -6,11 +6,12 @@
 
 #include <stdio.h>
 
-enum { PATH_MAX_BYTES = 512, CELL_MAX = 32, COLUMNS = 9 };
+enum { PATH_MAX_BYTES = 512, CELL_MAX = 32, COLUMNS = 10 };
 
 static void add_queue(struct table *table, json queue)
 {
-    static const char *const members[] = {"depth", "running", "delayed", "dead_letters", "workers"};
+    static const char *const members[] = {"depth",        "running", "delayed",
+                                          "dead_letters", "workers", "slots"};
     char numbers[ARRAY_LEN(members)][NUMBER_SIZE];
     bool is_paused     = json_is(json_get_text(queue, "paused"), JSON_TRUE);
     str cells[COLUMNS] = {member(queue, "name", ""), str_from(is_paused ? "paused" : "open")};
@@ -34,8 +35,8 @@ static void add_queue(struct table *table, json queue)
 
 static void print_queues(json answer)
 {
-    static const char *const titles[COLUMNS] = {"QUEUE", "STATE",   "READY",  "RUNNING", "DELAYED",
-                                                "DEAD",  "WORKERS", "OLDEST", "LIMITS"};
+    static const char *const titles[COLUMNS] = {"QUEUE", "STATE",   "READY", "RUNNING", "DELAYED",
+                                                "DEAD",  "WORKERS", "SLOTS", "OLDEST",  "LIMITS"};
     print_rows(answer, titles, COLUMNS, add_queue);
 }
 

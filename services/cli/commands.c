@@ -390,6 +390,10 @@ const struct cli_command cli_commands[] = {
      "ACTION is `pause` (no job is handed out), `resume`, `set` (with its flags),\n"
      "or `purge`: all jobs that wait fail with an error of type `cancelled`.",
      0, 2, queue_flags, command_queue},
+    {"workers", "[NAME | ACTION NAME]", "show who does the jobs, or drain one",
+     "ACTION is `drain` (it gets no new jobs, and keeps those it has: `drained` when it has\n"
+     "none left) or `resume`. Your own are named NAMESPACE:NAME.",
+     0, 2, NULL, command_workers},
     {"schedule", "create|list|show ...", "runs that a clock starts",
      "  create WORKFLOW            with one of --cron, --every and --at\n"
      "  list                       all of them\n"

@@ -25,6 +25,7 @@ struct round {
     fleet_then_queues *then_queues;
     fleet_then_status *then_status;
     fleet_then_queue *then_queue;
+    fleet_then_drained *then_drained;
     fleet_then_letters *then_letters;
     fleet_then_redriven *then_redriven;
     fleet_then_use *then_use;
@@ -148,6 +149,36 @@ void fleet_change_queue(struct api_call *call, const Pb__SetQueue *message, flee
     const struct round round = {
         .service = &pb__system__descriptor, .ended = change_ended, .then_queue = then};
     ask_all(call, &round, "ChangeQueue", message);
+}
+
+/* --- workers -----------------------------------------------------------------------------------
+ */
+
+static void drain_ended(struct api_call *call, struct round *round)
+{
+    Pb__WorkerStatus sum = PB__WORKER_STATUS__INIT;
+    bool is_known        = false;
+    if (atomic_load(&round->has_failure)) {
+        api_fail_answer(call, &round->failure);
+        return;
+    }
+    for (unsigned i = 0; i < round->count; i++) {
+        const Pb__WorkerStatus *one = round->answers[i] ? round->answers[i]->message : NULL;
+        if (!one) continue;
+        is_known = true;
+        sum.name = one->name;
+        sum.draining |= one->draining;
+        sum.busy += one->busy;
+    }
+    round->then_drained(call, is_known ? &sum : NULL);
+}
+
+void fleet_drain_worker(struct api_call *call, const Pb__DrainWorkerRequest *message,
+                        fleet_then_drained *then)
+{
+    const struct round round = {
+        .service = &pb__system__descriptor, .ended = drain_ended, .then_drained = then};
+    ask_all(call, &round, "DrainWorker", message);
 }
 
 /* --- dead letters ------------------------------------------------------------------------------

@@ -30,6 +30,12 @@ void fleet_ask_queues(struct api_call *call, const char *name, fleet_then_queues
 typedef void fleet_then_queue(struct api_call *call, const Pb__QueueView *queue);
 void fleet_change_queue(struct api_call *call, const Pb__SetQueue *message, fleet_then_queue *then);
 
+/** Drains a worker, or lets it go on, in all of them: `busy` is how many jobs it has by now; NULL:
+ * none of them has drained it. Else as above. */
+typedef void fleet_then_drained(struct api_call *call, const Pb__WorkerStatus *worker);
+void fleet_drain_worker(struct api_call *call, const Pb__DrainWorkerRequest *message,
+                        fleet_then_drained *then);
+
 /** A page of the dead letters of all, newest first, and how many there are of each cause; the
  * problem of the first that does not answer. */
 typedef void fleet_then_letters(struct api_call *call, const Pb__DeadLetterList *list);

@@ -200,6 +200,47 @@ scenario('failures are tried again if the worker says so', { needs: NEEDS, check
   assert.equal(faulted.error.instance, '/do/0/job');
 });
 
+// Over two processes of the scheduler, one of them killed meanwhile.
+scenario('a drained worker keeps its jobs and gets no others', { needs: ['scheduler-0', 'scheduler-1', 'gateway'], schedulers: 2, checkNeeds: false }, async (suite) => {
+  await suite.apply(work('drained'));
+  await suite.api.refused('POST', '/v1/workers/default:test/drain', undefined, 404, 'not_found');
+  const first = await suite.startRun('drained', { n: 1 });
+  const job = await lease(suite, 'drained');
+  await suite.until('the worker is seen', async () => (await suite.api.call('GET', '/v1/workers/default:test')).status === 200);
+  const { draining, drained, busy } = await suite.api.ok('POST', '/v1/workers/default:test/drain');
+  assert.deepEqual({ draining, drained, busy }, { draining: true, drained: false, busy: 1 });
+
+  const runs = [];
+  for (let n = 2; n < 8; n++) runs.push(await suite.startRun('drained', { n })); // in both processes
+  const answer = await poll(suite, 'drained', { wait: '1s' });
+  assert.equal(answer.status, 200, answer.text);
+  assert.deepEqual(answer.body, { jobs: [], results: [], draining: true });
+  for (const name of ['scheduler-0', 'scheduler-1']) {
+    await suite[name].kill();
+    await suite[name].start();
+  }
+  const none = await suite.until('both processes are asked', async () => {
+    const polled = await poll(suite, 'drained', { wait: '1s' });
+    return polled.status === 200 && polled.body;
+  });
+  assert.deepEqual(none, { jobs: [], results: [], draining: true });
+  await suite.api.patient('POST', `/v1/jobs/${job.id}/complete`, { lease_token: job.lease_token, output: 1 });
+  await suite.runEnds(first.id);
+  await suite.until('it is drained', async () => (await suite.api.call('GET', '/v1/workers/default:test')).body?.drained);
+  assert.deepEqual((await suite.api.ok('GET', '/v1/workers')).items.map((one) => one.drained), [true]);
+  const other = await poll(suite, 'drained', { worker: 'other', max: 100 });
+  assert.equal(other.status, 200, other.text);
+  assert.ok(other.body.jobs.length > 0);
+
+  assert.equal((await suite.api.call('DELETE', '/v1/workers/default:test/drain')).status, 204);
+  await suite.api.refused('DELETE', '/v1/workers/default:test/drain', undefined, 404, 'not_found');
+  const more = await suite.startRun('drained', { n: 8 });
+  assert.equal((await suite.until('it has a job again', async () => {
+    const polled = await poll(suite, 'drained', { max: 100 });
+    return polled.status === 200 && polled.body.jobs.find((one) => one.run === more.id);
+  })).run, more.id);
+});
+
 scenario('what a worker may not do', { needs: NEEDS, checkNeeds: false }, async (suite) => {
   await suite.api.refused('POST', '/v1/queues/tools/poll', { worker: 'test' }, 403, 'forbidden');
   await suite.api.refused('POST', '/v1/queues/tools.memory/poll', { worker: 'test' }, 403, 'forbidden');

@@ -400,6 +400,8 @@ void view_worker(struct json_writer *w, const Pb__WorkerStatus *worker)
     json_put_int(w, "slots", worker->slots);
     json_put_int(w, "busy", worker->busy);
     json_put_time(w, "last_seen_at", worker->last_seen_us);
+    json_put_bool(w, "draining", worker->draining);
+    json_put_bool(w, "drained", worker->draining && worker->busy == 0);
     json_end_object(w);
 }
 

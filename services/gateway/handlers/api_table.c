@@ -80,6 +80,8 @@ const struct api_handler api_handlers[] = {
     {"releaseJob",           jobs_release},
     {"listWorkers",          workers_list},
     {"getWorker",            workers_get},
+    {"drainWorker",          workers_drain},
+    {"resumeWorker",         workers_resume},
     {"listTools",            tools_list},
     {"getTool",              tools_get},
     {"invokeTool",           tools_invoke},

@@ -90,6 +90,8 @@ void jobs_release(struct api_call *call);
 
 void workers_list(struct api_call *call);
 void workers_get(struct api_call *call);
+void workers_drain(struct api_call *call);
+void workers_resume(struct api_call *call);
 
 void tools_list(struct api_call *call);
 void tools_get(struct api_call *call);

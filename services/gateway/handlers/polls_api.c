@@ -50,7 +50,8 @@ static void send_answer(struct api_call *call, const Pb__LeasedJobs *leased)
 {
     const struct poll *poll = call->state;
     size_t count            = leased ? leased->n_jobs : 0;
-    if (count == 0 && poll->outcome_count == 0) {
+    bool is_draining        = leased && leased->draining;
+    if (count == 0 && poll->outcome_count == 0 && !is_draining) {
         api_respond(call, 204, NULL, (str){}, NULL, 0);
         return;
     }
@@ -72,6 +73,7 @@ static void send_answer(struct api_call *call, const Pb__LeasedJobs *leased)
         json_end_object(w);
     }
     json_end_array(w);
+    if (is_draining) json_put_bool(w, "draining", true);
     json_end_object(w);
     api_answer_send(&response, 200, NULL);
 }

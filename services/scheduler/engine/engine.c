@@ -17,6 +17,7 @@
 #include "scheduler/engine/engine_internal.h"
 #include "scheduler/engine/events/events.h"
 #include "scheduler/engine/events/webhooks.h"
+#include "scheduler/engine/jobs/drain.h"
 #include "scheduler/engine/jobs/job_rows.h"
 #include "scheduler/engine/jobs/wish.h"
 #include "scheduler/engine/limits/engine_limits.h"
@@ -106,6 +107,7 @@ static status decide_all(struct engine *engine, struct mail *mail, struct error 
     TRY(engine_purges_go_on(engine, reterr));
     TRY(engine_retention_go_on(engine, reterr));
     TRY(engine_audit_go_on(engine, reterr));
+    TRY(engine_drains_go_on(engine, reterr));
     TRY(engine_breakers_settle(engine, reterr));
     TRY(engine_redrives_go_on(engine, reterr));
     TRY(engine_operations_go_on(engine, reterr));

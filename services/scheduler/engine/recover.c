@@ -13,6 +13,7 @@
 #include "scheduler/engine/engine_internal.h"
 #include "scheduler/engine/events/events.h"
 #include "scheduler/engine/files/engine_files.h"
+#include "scheduler/engine/jobs/drain.h"
 #include "scheduler/engine/jobs/job_progress.h"
 #include "scheduler/engine/limits/engine_limits.h"
 #include "scheduler/engine/limits/limit_board.h"
@@ -274,6 +275,7 @@ static status recover_tables(struct engine *engine, struct error *reterr)
     TRY(engine_each_row(engine, TABLE_QUEUES, recover_queue, &recovery, reterr));
     TRY(engine_budgets_recover(engine, reterr));
     TRY(engine_each_row(engine, TABLE_READY, recover_ready, &recovery, reterr));
+    TRY(engine_drains_recover(engine, reterr));
     TRY(engine_each_row(engine, TABLE_DEAD_LETTERS, recover_letter, &recovery, reterr));
     uint64_t redriven = 0;
     TRY(txn_count(engine->txn, TABLE_REDRIVES, &redriven, reterr));

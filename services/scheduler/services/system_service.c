@@ -1,5 +1,5 @@
 /* System: keys, queues, workers, topology. One answer covers all partitions of this process. */
-#include "scheduler/services/call.h"
+#include "scheduler/services/everywhere.h"
 #include "scheduler/services/overview.h"
 #include "scheduler/services/services.h"
 #include "system.pb-c.h"
@@ -26,6 +26,27 @@ static status queues(struct rpc_call *call, struct error *reterr)
     answer->n_queues = sum.count;
     rpc_reply(call, STATUS_OK, NULL);
     return STATUS_OK;
+}
+
+/* --- workers -----------------------------------------------------------------------------------
+ */
+
+static void add_drain(struct rpc_call *call, ProtobufCMessage *part)
+{
+    Pb__WorkerStatus *answer     = call->response;
+    const Pb__WorkerStatus *here = (const Pb__WorkerStatus *)part;
+    answer->name                 = here->name;
+    answer->draining |= here->draining;
+    answer->busy += here->busy;
+}
+
+static status drain_worker(struct rpc_call *call, struct error *reterr)
+{
+    const struct everywhere what = {.kind              = COMMAND_DRAIN_WORKER,
+                                    .namespace         = call_namespace(call, ""),
+                                    .tolerates_missing = true,
+                                    .add               = add_drain};
+    return everywhere_handle(call, &what, reterr);
 }
 
 /* --- status and topology -----------------------------------------------------------------------
@@ -173,6 +194,7 @@ const struct rpc_method system_service_methods[] = {
     {.name = "Status", .handle = status_of_all},
     {.name = "Queues", .handle = queues},
     {.name = "ChangeQueue", .handle = queue_set_handle},
+    {.name = "DrainWorker", .handle = drain_worker},
     {.name = "LookupKey", .handle = lookup_key},
     {.name = "PutKey", .handle = put_key},
     {.name = "Topology", .handle = topology},

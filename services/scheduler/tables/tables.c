@@ -265,6 +265,13 @@ void provider_key_row(struct key *key, str provider)
     if (provider.len > 0) key_put_text(key, provider);
 }
 
+void worker_drain_row(struct key *key, str worker)
+{
+    key_begin(key);
+    key_put_text(key, str_from("worker_drain"));
+    if (worker.len > 0) key_put_text(key, worker);
+}
+
 void function_key(struct key *key, str name, str version)
 {
     key_begin(key);

@@ -13,7 +13,7 @@
 #include "store/key.h"
 
 enum table {
-    TABLE_META,         /* name -> see partition.c, and provider_key_row() */
+    TABLE_META,         /* name -> see partition.c, provider_key_row(), worker_drain_row() */
     TABLE_JOURNAL,      /* sequence of the partition (u64) -> entry, see journal.h */
     TABLE_RUN_HEADS,    /* run id -> RunHead: small and hot; of runs that have not ended */
     TABLE_RUNS,         /* run id -> RunView: what lists show, and at the end the head. Ids sort by
@@ -137,6 +137,9 @@ void api_key_key(struct key *key, str id);
 
 /** In TABLE_META, of a ProviderKey; partition 0. `provider` empty: the prefix of all. */
 void provider_key_row(struct key *key, str provider);
+
+/** In TABLE_META, of a WorkerDrainRecord. `worker` empty: the prefix of all. */
+void worker_drain_row(struct key *key, str worker);
 
 void function_key(struct key *key, str name, str version);
 

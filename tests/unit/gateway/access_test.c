@@ -112,6 +112,8 @@ static const struct {
     {"releaseJob", "WX"},
     {"listWorkers", "VDOAX"},
     {"getWorker", "VDOAX"},
+    {"drainWorker", "OX"},
+    {"resumeWorker", "OX"},
     {"listTools", "VDOAX"},
     {"getTool", "VDOAX"},
     {"invokeTool", "DOX"},

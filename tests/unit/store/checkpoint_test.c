@@ -24,7 +24,7 @@
 #include <unistd.h>
 
 static const char *const tables[] = {"numbers", NULL};
-enum { MAP_SIZE = 64 << 20 };
+enum { MAP_SIZE = 64 << 20, HEADER_SIZE = 2 * 4096 /* bytes: two pages */ };
 
 /* --- a disk that fails ---------------------------------------------------------------------------
  *
@@ -32,6 +32,7 @@ enum { MAP_SIZE = 64 << 20 };
  * of ours: calls for a file with `name` in its path fail. */
 static struct {
     const char *no_write, *no_sync; /* NULL: none fails */
+    bool only_header;               /* of LMDB's file: writes of its first pages fail */
     int error;
 } disk;
 
@@ -56,12 +57,14 @@ static bool fails(int fd, const char *name)
 
 ssize_t pwrite(int fd, const void *data, size_t len, off_t offset)
 {
-    return fails(fd, disk.no_write) ? -1 : syscall(SYS_pwrite64, fd, data, len, offset);
+    bool is_hit = (!disk.only_header || offset < HEADER_SIZE) && fails(fd, disk.no_write);
+    return is_hit ? -1 : syscall(SYS_pwrite64, fd, data, len, offset);
 }
 
 ssize_t writev(int fd, const struct iovec *parts, int count)
 {
-    return fails(fd, disk.no_write) ? -1 : syscall(SYS_writev, fd, parts, count);
+    bool is_hit = !disk.only_header && fails(fd, disk.no_write);
+    return is_hit ? -1 : syscall(SYS_writev, fd, parts, count);
 }
 
 int fdatasync(int fd)
@@ -281,6 +284,28 @@ static void a_commit_that_cannot_be_taken_back_is_final(void **)
     store_close(store);
 }
 
+/* LMDB begins no transaction any more then: who hears of a full store would come back in vain. */
+static void a_header_without_room_is_final(void **)
+{
+    CLEANUP(folder_remove) struct folder folder = folder_new();
+    struct store *store                         = open_store(&folder);
+    struct txn *txn                             = NULL;
+    assert_int_equal(add(store, 1), STATUS_OK);
+    disk.no_write    = "data.mdb";
+    disk.only_header = true;
+    disk.error       = ENOSPC;
+    assert_int_equal(add(store, 2), STATUS_UNAVAILABLE);
+    disk.no_write    = NULL;
+    disk.only_header = false;
+    assert_true(store_is_failed(store));
+    assert_int_equal(add(store, 3), STATUS_UNAVAILABLE);
+    assert_int_equal(txn_begin_read(store, &txn, NULL), STATUS_UNAVAILABLE);
+    store_close(store);
+    store = open_store(&folder); /* nobody was told that 2 is not there */
+    assert_int_equal(digits(store), 12);
+    store_close(store);
+}
+
 static void a_log_without_room_changes_nothing(void **)
 {
     CLEANUP(folder_remove) struct folder folder = folder_new();
@@ -473,6 +498,7 @@ int main(void)
         cmocka_unit_test(a_small_map_is_enough),
         cmocka_unit_test(a_commit_that_lmdb_has_no_room_for_is_taken_back),
         cmocka_unit_test(a_commit_that_cannot_be_taken_back_is_final),
+        cmocka_unit_test(a_header_without_room_is_final),
         cmocka_unit_test(a_log_without_room_changes_nothing),
         cmocka_unit_test(a_log_that_cannot_be_synced_is_final),
         cmocka_unit_test(a_file_that_cannot_be_synced_is_final),

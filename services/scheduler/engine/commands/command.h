@@ -56,6 +56,7 @@ enum command_kind {
     COMMAND_LOOK_AT_JOB,   /* Pb__GetJob -> Pb__JobView, filled by its rows: how it stands is mended
                             */
     COMMAND_SET_QUEUE,     /* Pb__SetQueue -> Pb__QueueView, of which what is set is filled in */
+    COMMAND_DRAIN_WORKER,  /* Pb__DrainWorkerRequest -> Pb__WorkerStatus */
     COMMAND_REDRIVE,       /* Pb__RedriveDeadLetter -> Pb__RedrivenDeadLetter (may be NULL);
                             * values[0] = patch */
     COMMAND_DROP_LETTER,   /* Pb__DropDeadLetter -> Pb__DroppedDeadLetter */

@@ -11,12 +11,14 @@
 #include "scheduler/engine/events/events.h"
 #include "scheduler/engine/events/webhooks.h"
 #include "scheduler/engine/files/engine_files.h"
+#include "scheduler/engine/jobs/drain.h"
 #include "scheduler/engine/limits/engine_limits.h"
 #include "scheduler/engine/queues/engine_queues.h"
 #include "scheduler/engine/removal/deletion.h"
 #include "scheduler/engine/removal/erasure.h"
 #include "scheduler/engine/usages/usage_rows.h"
 
+/* NOLINTNEXTLINE(readability-function-size): a line for each kind */
 static status execute(struct engine *engine, struct command *command, struct error *reterr)
 {
     switch (command->kind) {
@@ -71,6 +73,7 @@ static status execute(struct engine *engine, struct command *command, struct err
     case COMMAND_CLEAR_CALL_CACHE: return engine_clear_call_cache(engine, command, reterr);
     case COMMAND_MESSAGES: return engine_take_messages(engine, command, reterr);
     case COMMAND_SET_QUEUE: return engine_set_queue(engine, command, reterr);
+    case COMMAND_DRAIN_WORKER: return engine_drain_worker(engine, command, reterr);
     case COMMAND_LOOK_AT_JOB: engine_look_at_job(engine, command); return STATUS_OK;
     case COMMAND_CANCEL_JOB: return engine_cancel_job(engine, command, reterr);
     case COMMAND_SET_BREAKER: return engine_set_breaker(engine, command, reterr);

@@ -11,6 +11,7 @@
 #include "scheduler/engine/budgets/engine_budgets.h"
 #include "scheduler/engine/engine_internal.h"
 #include "scheduler/engine/events/webhooks.h"
+#include "scheduler/engine/jobs/drain.h"
 #include "scheduler/engine/jobs/job_progress.h"
 #include "scheduler/engine/jobs/job_rows.h"
 #include "scheduler/engine/jobs/job_secrets.h"
@@ -185,6 +186,8 @@ static status fill_poll(struct engine *engine, const struct poll *poll, size_t *
 
 static void finish_poll(struct engine *engine, struct poll *poll)
 {
+    Pb__LeasedJobs *answer = poll->command->response;
+    answer->draining       = poll->worker->is_draining;
     engine_answer(engine, poll->command);
     poll_free(poll);
 }
@@ -262,7 +265,8 @@ void engine_end_polls(struct engine *engine, bool everything)
 
 static void note_worker(struct worker *worker, const Pb__LeaseJobs *request)
 {
-    worker->slots = request->slots > 0 ? request->slots : request->count_max;
+    worker->slots    = request->slots > 0 ? request->slots : request->count_max;
+    worker->instance = request->instance;
     (void)snprintf(worker->kind, sizeof worker->kind, "%s", request->kind);
     struct buf names = buf_init(sizeof worker->queues - 1);
     for (size_t i = 0; i < request->n_queues; i++) {
@@ -332,7 +336,7 @@ static struct poll *make_poll(struct engine *engine, struct command *command)
     struct poll *poll = mem_new(1, sizeof *poll);
     engine_poll_init(engine, command, request, worker, poll);
     poll->ends_us = engine->now_us + (int64_t)clamp(request->wait_ms, 0, WAIT_MS_MAX) * 1000;
-    find_places(engine, command, poll);
+    if (!worker->is_draining) find_places(engine, command, poll);
     return poll;
 }
 
@@ -352,11 +356,12 @@ void engine_give_up_polls(struct engine *engine, uint64_t instance)
 
 status engine_lease(struct engine *engine, struct command *command, struct error *reterr)
 {
-    struct poll *poll = make_poll(engine, command);
+    status heard      = engine_drain_heard(engine, command->request, reterr);
+    struct poll *poll = heard == STATUS_OK ? make_poll(engine, command) : NULL;
     if (!poll || command->code != STATUS_OK) {
         if (poll) poll_free(poll);
         engine_answer(engine, command);
-        return STATUS_OK;
+        return heard;
     }
     size_t count  = 0;
     status filled = fill_poll(engine, poll, &count, reterr);
@@ -370,6 +375,15 @@ status engine_lease(struct engine *engine, struct command *command, struct error
     }
     finish_poll(engine, poll);
     return filled;
+}
+
+void engine_end_polls_of(struct engine *engine, const struct worker *worker)
+{
+    struct poll *poll;
+    while ((poll = poll_without_places(&engine->polls, worker))) {
+        poll_unpark(&engine->polls, poll);
+        finish_poll(engine, poll);
+    }
 }
 
 void engine_give_up(struct engine *engine, struct command *command)

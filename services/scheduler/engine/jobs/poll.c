@@ -67,11 +67,16 @@ void poll_add_place(struct poll *poll, struct queue *queue, struct lane *lane)
         (struct poll_place){.poll = poll, .queue = queue, .lane = lane};
 }
 
-void poll_free(struct poll *poll)
+static void leave_lanes(const struct poll *poll)
 {
     for (size_t i = 0; i < poll->place_count; i++) {
         if (poll->places[i].lane) lane_leave(poll->places[i].lane);
     }
+}
+
+void poll_free(struct poll *poll)
+{
+    leave_lanes(poll);
     free(poll);
 }
 
@@ -142,6 +147,26 @@ int64_t polls_due_us(const struct polls *polls)
 {
     const struct poll *first = poll_any(polls);
     return first ? first->ends_us : INT64_MAX;
+}
+
+void polls_leave_places(struct polls *polls, const struct worker *worker)
+{
+    for (size_t i = 1; i <= polls->by_end.count; i++) {
+        struct poll *poll = poll_of(polls->by_end.links[i]);
+        if (poll->worker != worker) continue;
+        for (size_t p = 0; p < poll->place_count; p++) step_out(&poll->places[p]);
+        leave_lanes(poll);
+        poll->place_count = 0;
+    }
+}
+
+struct poll *poll_without_places(const struct polls *polls, const struct worker *worker)
+{
+    for (size_t i = 1; i <= polls->by_end.count; i++) {
+        struct poll *poll = poll_of(polls->by_end.links[i]);
+        if (poll->worker == worker && poll->place_count == 0) return poll;
+    }
+    return NULL;
 }
 
 struct poll *poll_called_off(const struct polls *polls)

@@ -60,6 +60,13 @@ void poll_free(struct poll *poll);
 /** The poll that has waited longest of those that could have a job of `queue` now; NULL: none. */
 struct poll *poll_next(const struct queue *queue);
 
+/** Parked polls of a worker get no job any more: they leave their places and wait for their time.
+ */
+void polls_leave_places(struct polls *polls, const struct worker *worker);
+
+/** A parked poll of a worker that has left its places; NULL: none. */
+struct poll *poll_without_places(const struct polls *polls, const struct worker *worker);
+
 /** The first whose worker is called off, and hears it; NULL: none. */
 struct poll *poll_called_off(const struct polls *polls);
 

@@ -83,6 +83,7 @@ static status serve(struct engine *engine, struct wish *wish, struct error *rete
 {
     bool is_served = true;
     struct poll *other;
+    if (wish->poll.worker->is_draining) return STATUS_OK;
     while (is_served && (other = idler(wish))) {
         TRY(engine_serve_poll(engine, other, &is_served, reterr));
     }
@@ -108,7 +109,7 @@ static struct poll *lender(const struct wish *wish)
 /* What is left goes with the wish as far as the poll had room for it. */
 static status borrow(struct engine *engine, struct wish *wish, struct error *reterr)
 {
-    struct poll *poll = lender(wish);
+    struct poll *poll = lender(wish); /* none of a drained worker: its polls stand nowhere */
     if (!poll) return STATUS_OK;
     size_t before        = wish->leased.count;
     uint32_t own         = wish->poll.count_max;

@@ -84,7 +84,7 @@ static void unlock(struct board *board)
 /* --- the engine's side -------------------------------------------------------------------------
  */
 
-/* Those that poll it, and their slots. */
+/* Those that poll it and take jobs, and their slots. */
 static void show_workers(Pb__QueueView *view, const struct workers *workers,
                          const struct queue *queue)
 {
@@ -94,7 +94,7 @@ static void show_workers(Pb__QueueView *view, const struct workers *workers,
     view->external_slots = 0;
     const struct worker *worker;
     while ((worker = worker_next(workers, &cursor))) {
-        if (!worker_serves(worker, queue->namespace, queue->name)) continue;
+        if (worker->is_draining || !worker_serves(worker, queue->namespace, queue->name)) continue;
         bool is_external = strcmp(worker->kind, WORKER_EXTERNAL) == 0;
         view->workers++;
         if (is_external) view->external_slots += worker->slots;
@@ -267,6 +267,8 @@ static void fill_worker(Pb__WorkerStatus *view, const struct worker *worker, str
     view->slots        = worker->slots;
     view->busy         = worker->busy;
     view->last_seen_us = worker->last_seen_us;
+    view->draining     = worker->is_draining;
+    view->instance     = worker->instance;
 
     size_t capacity   = strlen(worker->queues) / 2 + 2; /* a name has a byte and a comma */
     const char **list = arena_alloc(arena, capacity * sizeof *list);

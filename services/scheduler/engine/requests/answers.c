@@ -25,6 +25,7 @@ static bool is_remembered(enum command_kind kind)
 {
     switch (kind) {
     case COMMAND_SET_QUEUE:
+    case COMMAND_DRAIN_WORKER:
     case COMMAND_CANCEL_JOB:
     case COMMAND_REDRIVE:
     case COMMAND_DROP_LETTER:
