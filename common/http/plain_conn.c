@@ -348,7 +348,7 @@ static bool goes_on(struct plain_conn *conn, enum taken taken)
 static ssize_t receive(struct plain_conn *conn, str *ret_input, bool is_hung_up)
 {
     char *room  = conn->plain->input;
-    size_t size = PLAIN_INPUT_SIZE;
+    size_t size = conn->call->request.is_stream ? PLAIN_STREAM_SIZE : PLAIN_INPUT_SIZE;
     if (conn->kept.len > 0) {
         size = KEPT_MORE;
         room = buf_reserve(&conn->kept, size);

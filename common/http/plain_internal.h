@@ -25,10 +25,11 @@
 #include "http/plain_reply.h"
 
 enum {
-    PLAIN_INPUT_SIZE      = 64 * 1024, /* bytes read at once */
-    PLAIN_IDLE_MS         = 60'000,    /* of a connection that nobody uses */
-    PLAIN_NEXT_ADDRESS_MS = 250,       /* RFC 8305, section 5: until the next one is tried, too */
-    PLAIN_OPENING_MAX     = 128,       /* connections to one origin at a time */
+    PLAIN_INPUT_SIZE  = 64 * 1024, /* bytes read at once; of streams, which may pause with them: */
+    PLAIN_STREAM_SIZE = 16 * 1024,
+    PLAIN_IDLE_MS     = 60'000,  /* of a connection that nobody uses */
+    PLAIN_NEXT_ADDRESS_MS = 250, /* RFC 8305, section 5: until the next one is tried, too */
+    PLAIN_OPENING_MAX     = 128, /* connections to one origin at a time */
     PLAIN_ORIGIN_KEY_MAX  = URL_HOST_MAX + 2, /* bytes: the host and its port */
 };
 

@@ -268,7 +268,9 @@ static void wake(struct subscriber *subscriber)
 
 static void relieve(struct outbox *outbox)
 {
-    if (!outbox->was_full || outbox->size >= OUTBOX_LOW || !outbox->owner.relieved) return;
+    bool is_relieved = outbox->was_full && outbox->owner.relieved && outbox->size < OUTBOX_LOW &&
+                       !outbox_is_full(outbox);
+    if (!is_relieved) return;
     outbox->was_full = false;
     outbox->owner.relieved(outbox->owner.context);
 }
@@ -277,6 +279,7 @@ static void drop_item(struct item *item)
 {
     struct outbox *outbox = item->outbox;
     outbox->size -= item->size;
+    outbox->subscriber->size -= item->size;
     outbox->count--;
     if (item->reply == 0) outbox->subscriber->unsent--;
     item_put_back(&outbox->subscriber->spare, item);
@@ -411,7 +414,8 @@ static void grow(struct item *item, size_t size)
     struct outbox *outbox = item->outbox;
     item->size += size;
     outbox->size += size;
-    outbox->was_full = outbox->was_full || outbox_is_full(outbox);
+    outbox->subscriber->size += size;
+    (void)outbox_is_full(outbox);
     wake(outbox->subscriber);
 }
 
@@ -483,7 +487,10 @@ void outbox_drop(struct outbox *outbox)
     free_if_over(outbox);
 }
 
-bool outbox_is_full(const struct outbox *outbox)
+bool outbox_is_full(struct outbox *outbox)
 {
-    return outbox->size >= OUTBOX_FULL;
+    bool is_crowded = outbox->subscriber->size >= SUBSCRIBER_SIZE_MAX;
+    bool is_full    = outbox->size >= (is_crowded ? OUTBOX_CROWDED : OUTBOX_FULL);
+    if (is_full) outbox->was_full = true;
+    return is_full;
 }

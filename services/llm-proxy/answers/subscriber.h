@@ -12,8 +12,9 @@
  * they were lost. An item that has once been sent never changes.
  *
  * Back-pressure: an outbox counts what is not acknowledged; its owner stops at OUTBOX_FULL and is
- * called again below OUTBOX_LOW. A gateway names the calls whose clients read slowly, which get
- * nothing until it does not any more.
+ * called again below OUTBOX_LOW. Where thousands read slowly all outboxes together count: above
+ * SUBSCRIBER_SIZE_MAX each is full at OUTBOX_CROWDED. A gateway names the calls whose clients read
+ * slowly, which get nothing until it does not any more.
  *
  * Threads: the loop's.
  */
@@ -34,6 +35,8 @@ enum {
     SUBSCRIBER_CALLS_MAX  = 10'000,    /* outboxes */
     OUTBOX_FULL           = 256 << 10, /* bytes not acknowledged */
     OUTBOX_LOW            = 128 << 10,
+    SUBSCRIBER_SIZE_MAX   = 64 << 20, /* bytes of all outboxes; above it one is full at: */
+    OUTBOX_CROWDED        = 16 << 10,
     OUTBOX_ITEM_SIZE      = 32 << 10, /* bytes of data joined into one item */
 };
 
@@ -53,6 +56,7 @@ struct subscriber {
     struct map *outboxes;              /* call (8 bytes) -> struct outbox */
     struct outbox *ready, *ready_last; /* that have items to send, in turn */
     struct outbox *stopped;            /* whose clients read slowly */
+    size_t size;                       /* bytes of all outboxes that are not acknowledged */
     struct item *sent, *sent_last;     /* in the order of their replies */
     struct item_spare spare;
     size_t unsent; /* items of all outboxes that no reply has carried */
@@ -111,6 +115,7 @@ void outbox_end(struct outbox *outbox, const Pb__Usage *usage, const char *outco
 /** Nobody wants it any more. */
 void outbox_drop(struct outbox *outbox);
 
-bool outbox_is_full(const struct outbox *outbox);
+/** Whoever hears that it is will be relieved. */
+bool outbox_is_full(struct outbox *outbox);
 
 #endif

@@ -27,7 +27,7 @@ struct fixture {
 struct outcome {
     struct fixture *fixture;
     unsigned done_count, headers_count, data_count;
-    size_t data_bytes;
+    size_t data_bytes, data_most; /* at once */
     status code;
     enum http_failure failure;
     bool was_sent, is_reused;
@@ -55,6 +55,7 @@ static inline enum http_flow on_data(str data, void *context)
 {
     struct outcome *outcome = context;
     outcome->data_count++;
+    if (data.len > outcome->data_most) outcome->data_most = data.len;
     if (outcome->cancels_itself) http_call_cancel(outcome->call);
     if (outcome->victim) http_call_cancel(outcome->victim);
     outcome->victim = NULL;

@@ -95,6 +95,7 @@ static void paused_stream_waits(void **state)
     turn_until_done(f, &outcome);
     assert_int_equal(outcome.code, STATUS_OK);
     assert_int_equal(outcome.data_bytes, SIZE);
+    assert_in_range(outcome.data_most, 1, 16 << 10); /* that much is kept while it is paused */
 }
 
 static void consumer_may_stop(void **state)

@@ -182,6 +182,42 @@ static void a_window_per_call(void **state)
     test_free(big);
 }
 
+/* Thousands that read slowly: what waits for each is little then, and for all of them bounded. */
+static void a_window_for_all_calls(void **state)
+{
+    enum { CALLS = SUBSCRIBER_SIZE_MAX / OUTBOX_FULL + 10 };
+    struct gateway *gateway          = *state;
+    struct subscriber *all           = gateway->subscriber;
+    struct outbox **outboxes         = test_calloc(CALLS, sizeof *outboxes);
+    struct outbox *late              = NULL;
+    static const char piece[1 << 10] = "x";
+    for (int i = 0; i < CALLS; i++) {
+        outboxes[i] = outbox_of(gateway, (uint64_t)i + 1);
+        while (!outbox_is_full(outboxes[i])) {
+            outbox_data(outboxes[i], (str){.ptr = piece, .len = sizeof piece});
+        }
+    }
+    size_t most = SUBSCRIBER_SIZE_MAX + 11 * OUTBOX_CROWDED;
+    assert_in_range(all->size, SUBSCRIBER_SIZE_MAX, most);
+    late = outbox_of(gateway, CALLS + 1);
+    assert_false(outbox_is_full(late));
+    say(late, "hello");
+    assert_false(outbox_is_full(late));
+    for (size_t size = 0; size < OUTBOX_CROWDED; size += sizeof piece) {
+        outbox_data(late, (str){.ptr = piece, .len = sizeof piece});
+    }
+    assert_true(outbox_is_full(late));
+    for (int i = 0; i < CALLS; i++) outbox_drop(outboxes[i]); /* they have gone away */
+    assert_in_range(all->size, OUTBOX_CROWDED, 2 * OUTBOX_CROWDED);
+    assert_int_equal(gateway->relieved, 0);
+    (void)pull(gateway, true);
+    (void)pull(gateway, true); /* what it was brought has arrived: it hears that it may go on */
+    assert_int_equal(gateway->relieved, 1);
+    assert_int_equal(all->size, 0);
+    end(late, "complete");
+    test_free(outboxes);
+}
+
 static void slow_clients_are_left_out(void **state)
 {
     struct gateway *gateway = *state;
@@ -321,6 +357,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(in_turn_and_joined, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_was_lost_comes_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_window_for_all_calls, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_window_per_call, set_up, tear_down),
         cmocka_unit_test_setup_teardown(slow_clients_are_left_out, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_nobody_wants_is_gone, set_up, tear_down),
