@@ -402,9 +402,9 @@ static void spoil(struct rig *rig, enum table table)
 
 static void test_a_partition_starts_without_them(void **)
 {
-    static const enum table spoiled[] = {TABLE_READY,        TABLE_QUEUES,      TABLE_BUDGETS,
-                                         TABLE_RUN_PURSES,   TABLE_BUDGET_ASKS, TABLE_MODEL_PRICES,
-                                         TABLE_UNSAID_LEASES};
+    static const enum table spoiled[] = {TABLE_READY,         TABLE_QUEUES,      TABLE_BUDGETS,
+                                         TABLE_RUN_PURSES,    TABLE_BUDGET_ASKS, TABLE_MODEL_PRICES,
+                                         TABLE_UNSAID_LEASES, TABLE_LIMITS};
     struct rig rig                    = {};
     rig_init(&rig, 1, true);
     rig_put(&rig, "calls", "  - a: {call: llm.chat, with: {model: m, prompt: hi}}\n");

@@ -183,6 +183,40 @@ static void a_limit_of_the_document_is_one_for_all_calls(void **state)
     workflow_unref(workflow);
 }
 
+static void spoil_limits(struct show *show)
+{
+    static const char nothing[]         = "\xff\xff\xff";
+    CLEANUP(txn_abortp) struct txn *txn = NULL;
+    struct key key;
+    limit_key(&key, str_from(TARGET));
+    assert_int_equal(txn_begin_write(stage_store(show->stage, 0), &txn, NULL), STATUS_OK);
+    assert_int_equal(txn_put(txn, TABLE_LIMITS, key_bytes(&key), (bytes){nothing, 3}, NULL),
+                     STATUS_OK);
+    assert_int_equal(txn_commit(TAKE(txn), NULL), STATUS_OK);
+}
+
+/* Neither does the partition stay away, nor is the limit, which nobody would notice. */
+static void a_limit_that_cannot_be_read_holds_down(void **state)
+{
+    struct show *show               = *state;
+    struct work work                = {};
+    const struct workflow *workflow = show_put(show, "w", HTTP, "");
+    set_limit(show, 3, 0, 0);
+    for (int i = 0; i < 5; i++) show_start(show, 0, workflow, json_null());
+    stage_crash(show->stage);
+    spoil_limits(show);
+    assert_int_equal(stage_restart(show->stage, NULL), STATUS_OK);
+    assert_int_equal(lease(show, "tools", &work), 1);
+    restart(show); /* the row is as it was: nothing was set */
+    assert_int_equal(lease(show, "tools", &work), 0);
+    set_limit(show, 3, 0, 0);
+    assert_int_equal(lease(show, "tools", &work), 2);
+    restart(show);
+    assert_int_equal(complete(show, &work), STATUS_OK);
+    assert_int_equal(lease(show, "tools", &work), 1);
+    workflow_unref(workflow);
+}
+
 static void limit_keys(struct show *show, uint16_t partition, uint32_t concurrency)
 {
     struct stage_call *call = call_new(show, COMMAND_SET_QUEUE, 0);
@@ -374,6 +408,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(so_many_of_a_key_are_at_work, setup, show_teardown),
         cmocka_unit_test_setup_teardown(so_many_of_a_key_start_in_a_time, setup, show_teardown),
         cmocka_unit_test_setup_teardown(a_limit_of_the_document_is_one_for_all_calls, setup,
+                                        show_teardown),
+        cmocka_unit_test_setup_teardown(a_limit_that_cannot_be_read_holds_down, setup,
                                         show_teardown),
         cmocka_unit_test_setup_teardown(a_queue_limits_each_key, setup, show_teardown),
         cmocka_unit_test_setup_teardown(keys_that_are_over_are_forgotten, setup, show_teardown),

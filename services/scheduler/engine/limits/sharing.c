@@ -4,9 +4,12 @@
 #include "scheduler/breaker/target_name.h"
 #include "scheduler/engine/limits/engine_limits.h"
 #include "scheduler/engine/limits/token_limit.h"
+#include "scheduler/engine/rows.h"
 
 enum { ASKS_PER_MESSAGE_MAX = 1'000 };
-#define SPARE_US INT64_C(2'000'000)
+#define SPARE_US          INT64_C(2'000'000)
+#define UNKNOWN_TOKENS    10'000
+#define UNKNOWN_PERIOD_US INT64_C(60'000'000)
 
 static struct limits *limits_of(const struct engine *engine)
 {
@@ -401,6 +404,26 @@ static void configure_anew(struct engine *engine, struct limit *limit)
     limit_set(limits_of(engine), limit, &rule, engine->now_us);
 }
 
+/* What limited it is not known. What is configured does; jobs and callers bring theirs along; the
+ * rest is held down, and stays so, until somebody sets it anew: nobody knows what it protected. */
+static void hold_down(struct engine *engine, bytes key)
+{
+    struct key_text name = {};
+    if (!key_take_text(&key, &name)) return;
+    struct limit *limit = limits_at(limits_of(engine), (str){name.data, name.len});
+    if (!limit || is_brought_along(limit)) return;
+    struct queue_limits rule = configured(engine, limit->name);
+    bool is_of_tokens        = token_limit_target(limit->name).len > 0;
+    limit->has_row           = true;
+    limit->is_set            = rule.concurrency == 0 && rule.rate_count == 0;
+    if (limit->is_set && is_of_tokens) rule = token_limit_rule(UNKNOWN_TOKENS, UNKNOWN_PERIOD_US);
+    if (limit->is_set && !is_of_tokens) rule = (struct queue_limits){.concurrency = 1};
+    limit_set(limits_of(engine), limit, &rule, engine->now_us);
+    log_write(LOG_ERROR, "limit.unreadable", LOG_INT("partition", engine->partition->index),
+              LOG_STR("limit", limit->name),
+              LOG_TEXT_OF("now", limit->is_set ? "held down until it is set" : "as configured"));
+}
+
 static status recover_row(bytes key, bytes row, struct error *reterr, void *context)
 {
     struct engine *engine   = context;
@@ -425,14 +448,26 @@ static status recover_row(bytes key, bytes row, struct error *reterr, void *cont
     return STATUS_OK;
 }
 
+/* A row that cannot be read stays where it is until the limit is written anew. */
+static status recover_or_hold(bytes key, bytes row, struct error *reterr, void *context)
+{
+    struct error why = {};
+    status read      = recover_row(key, row, &why, context);
+    if (read == STATUS_OK) return STATUS_OK;
+    if (read != STATUS_DATA_LOSS) return fail(reterr, read, "%s", why.text);
+    engine_row_unreadable(context, TABLE_LIMITS, key, &why);
+    hold_down(context, key);
+    return STATUS_OK;
+}
+
 status engine_limits_recover(struct engine *engine, struct error *reterr)
 {
     enum { ROWS_PER_PAGE = 1'000 };
     struct page page       = {.has_more = true};
     const struct scan scan = {};
     while (page.has_more) {
-        TRY(txn_page(engine->txn, TABLE_LIMITS, &scan, ROWS_PER_PAGE, &page, recover_row, engine,
-                     reterr));
+        TRY(txn_page(engine->txn, TABLE_LIMITS, &scan, ROWS_PER_PAGE, &page, recover_or_hold,
+                     engine, reterr));
         arena_clear(engine->arena);
     }
     return STATUS_OK;
