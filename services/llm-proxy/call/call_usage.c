@@ -26,14 +26,16 @@ static int64_t tokens_of(uint64_t size)
     return (int64_t)((size + CHAT_BYTES_PER_TOKEN - 1) / CHAT_BYTES_PER_TOKEN);
 }
 
-/* Without an upstream's word: what was sent, and what came, by their sizes. */
+/* Without an upstream's word: what was sent, and what came, by their sizes. What an upstream has
+ * said of an answer that is not whole was not its last word: Anthropic begins with one token. */
 static struct llm_usage completed(const struct llm_call *call, bool *ret_is_estimated)
 {
     struct llm_usage usage = call->answer.usage;
     bool is_embedding      = call->request->input_count > 0;
     *ret_is_estimated      = !is_embedding && (usage.input_tokens < 0 || usage.output_tokens < 0);
-    bool is_stopped        = call->answer.end == END_BUDGET && !is_embedding;
-    if (is_stopped) { /* what was said so far was not the last word */
+    bool is_whole          = call->answer.end == END_COMPLETE || is_embedding;
+    if (!is_whole && call->answer.end == END_BUDGET) *ret_is_estimated = true;
+    if (!is_whole && llm_call_output(call) > usage.output_tokens) {
         usage.output_tokens = llm_call_output(call);
         *ret_is_estimated   = true;
     }
@@ -71,6 +73,7 @@ void call_add_spent(struct llm_call *call)
     call->spent.output_tokens += usage.output_tokens;
     call->spent.cached_tokens += or_zero(usage.cached_tokens);
     call->spent.reasoning_tokens += or_zero(usage.reasoning_tokens);
+    call->answer.usage = llm_usage_unknown(); /* it is counted, whoever asks before the next try */
 }
 
 void call_fill_usage(const struct llm_call *call, bool has_answer, Pb__Usage *usage)
