@@ -213,6 +213,7 @@ static void on_turn_end(void *context)
 {
     const struct gateway *gateway = context;
     rpc_client_flush(gateway->api.scheduler);
+    if (gateway->api.llm) rpc_client_flush(gateway->api.llm);
 }
 
 static status make_loops(struct gateway *gateway, struct error *reterr)

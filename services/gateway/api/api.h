@@ -319,6 +319,9 @@ void api_item_id(const struct api_call *call, size_t index, char ret_id[static A
 status api_call_scheduler(const struct api *api, const struct rpc_request *request,
                           struct error *reterr);
 
+/** Likewise, to the replica of the llm-proxy that `request->partition` says. */
+status api_call_llm(const struct api *api, const struct rpc_request *request, struct error *reterr);
+
 /** Asks; the call lives until `then` has returned. */
 void api_ask_scheduler(struct api_call *call, const struct api_ask *ask);
 

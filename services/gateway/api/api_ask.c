@@ -46,13 +46,25 @@ static bool is_on_loop(const struct api *api)
     return false;
 }
 
+/* What a turn of a loop asks leaves together: it ends with a flush. */
+static status call_service(const struct api *api, struct rpc_client *service,
+                           const struct rpc_request *request, struct error *reterr)
+{
+    struct rpc_request flushed = *request;
+    flushed.more_follow        = is_on_loop(api);
+    if (service) return rpc_client_call(service, &flushed, NULL, reterr);
+    return fail_code(reterr, STATUS_UNAVAILABLE, "draining", "this gateway is stopping");
+}
+
 status api_call_scheduler(const struct api *api, const struct rpc_request *request,
                           struct error *reterr)
 {
-    struct rpc_request flushed = *request;
-    flushed.more_follow        = is_on_loop(api); /* whose turn ends with a flush */
-    if (api->scheduler) return rpc_client_call(api->scheduler, &flushed, NULL, reterr);
-    return fail_code(reterr, STATUS_UNAVAILABLE, "draining", "this gateway is stopping");
+    return call_service(api, api->scheduler, request, reterr);
+}
+
+status api_call_llm(const struct api *api, const struct rpc_request *request, struct error *reterr)
+{
+    return call_service(api, api->llm, request, reterr);
 }
 
 /* The scheduler was not reached: told as if it had answered so. */

@@ -87,7 +87,7 @@ static void open_call(struct api_call *call, const Pb__LlmOpen *message)
                                         .done        = on_opened,
                                         .context     = api_call_ref(call)};
     struct error error               = {};
-    status code                      = rpc_client_call(call->api->llm, &request, NULL, &error);
+    status code                      = api_call_llm(call->api, &request, &error);
     if (code != STATUS_OK) {
         api_fail(call, code, &error);
         api_call_unref(call);

@@ -46,7 +46,7 @@ void llm_ask(struct api_call *call, const char *method, const void *message, api
                                         .done       = on_answer,
                                         .context    = asking};
     struct error error               = {};
-    status code                      = rpc_client_call(api->llm, &request, NULL, &error);
+    status code                      = api_call_llm(api, &request, &error);
     if (code == STATUS_OK) return;
     api_fail(call, code, &error);
     api_call_unref(call);

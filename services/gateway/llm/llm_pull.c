@@ -155,7 +155,7 @@ static void say(struct llm_incoming *incoming, const char *method, const void *m
                                         .message   = message,
                                         .partition = incoming->replica->index,
                                         .done      = on_said};
-    if (api->llm) (void)rpc_client_call(api->llm, &request, NULL, NULL);
+    (void)api_call_llm(api, &request, NULL);
 }
 
 static ProtobufCBinaryData subscriber_of(const struct llm_incoming *incoming)
@@ -364,7 +364,7 @@ static void pull_send(struct replica *replica)
                                         .timeout_ms = PULL_WAIT_MS + RPC_LONG_SLACK_MS,
                                         .done       = on_answer,
                                         .context    = replica};
-    replica->is_running = api->llm && rpc_client_call(api->llm, &request, NULL, NULL) == STATUS_OK;
+    replica->is_running              = api_call_llm(api, &request, NULL) == STATUS_OK;
     free(message.stopped);
     if (replica->is_running) return;
     loop_timer_set(api->home, &replica->retry, loop_now_ms(api->home) + PULL_RETRY_MS);

@@ -86,7 +86,7 @@ static void ask_next(struct api_call *call)
                                             .traceparent = str_from(call->traceparent),
                                             .done        = on_attached,
                                             .context     = api_call_ref(call)};
-        if (rpc_client_call(call->api->llm, &request, NULL, NULL) == STATUS_OK) return;
+        if (api_call_llm(call->api, &request, NULL) == STATUS_OK) return;
         api_call_unref(call);
         resuming->was_away = true;
         resuming->replica++;

@@ -136,7 +136,7 @@ static void ask(struct teller *teller)
                                         .context   = teller};
     teller->is_asking                = true;
     tokens->asking++;
-    if (rpc_client_call(api->llm, &request, NULL, NULL) == STATUS_OK) return;
+    if (api_call_llm(api, &request, NULL) == STATUS_OK) return;
     teller->is_asking = false;
     tokens->asking--;
 }
