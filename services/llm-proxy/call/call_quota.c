@@ -86,7 +86,7 @@ enum quota_answer call_ask_quotas(struct llm_call *call,
     struct guard *guard = call->pipeline->options.guard;
     char name[QUOTA_TARGET_SIZE];
     call->quota_decided = decided;
-    if (!guard || call->request->is_count) return QUOTA_GO;
+    if (!guard || call->request->is_count || quotas_are_none(guard_quotas(guard))) return QUOTA_GO;
     int64_t tokens = estimate(call);
     while (call->quota_count < CALL_QUOTAS) {
         enum call_quota which    = call->quota_count;

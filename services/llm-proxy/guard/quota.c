@@ -298,6 +298,11 @@ void quotas_learn(struct quotas *quotas, const Pb__LimitList *list)
     }
 }
 
+bool quotas_are_none(const struct quotas *quotas)
+{
+    return map_count(quotas->by_target) == 0;
+}
+
 /* Whoever waits for an answer that does not come waits no longer than this. */
 static void look_after(struct quota *quota)
 {

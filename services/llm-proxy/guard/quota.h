@@ -36,6 +36,9 @@ void quotas_freep(struct quotas **quotas); /* NULL is fine */
 /** All limits of models and providers. */
 void quotas_learn(struct quotas *quotas, const Pb__LimitList *list);
 
+/** Nothing has a limit: quota_enter() lets everybody go. */
+bool quotas_are_none(const struct quotas *quotas);
+
 /** Every second: what is not used goes back, and what was used is told. */
 void quotas_tick(struct quotas *quotas);
 

@@ -1,11 +1,11 @@
 #include "llm-proxy/guard/token_ratio.h"
 
-#include "base/buf.h"
 #include "base/map.h"
 #include "base/mem.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { SHARE = 8 /* of the newest: one of so many */, NAME_BYTES_MAX = 512 };
 
@@ -36,25 +36,33 @@ void token_ratios_freep(struct token_ratios **ref)
     *ref = NULL;
 }
 
-static bool put_name(const char *provider, str model, struct buf *name)
+/* Empty: it is too long. On the caller's stack: it is asked for several times for each call. */
+static str write_name(str provider, str model, char name[static NAME_BYTES_MAX])
 {
-    return buf_put_text(name, provider) && buf_put_byte(name, '/') && buf_put_str(name, model);
+    size_t len = provider.len + 1 + model.len;
+    if (len > NAME_BYTES_MAX) return (str){};
+    memcpy(name, provider.ptr, provider.len);
+    name[provider.len] = '/';
+    if (model.len > 0) memcpy(name + provider.len + 1, model.ptr, model.len);
+    return (str){.ptr = name, .len = len};
 }
 
 static double *find(const struct token_ratios *ratios, const char *provider, str model)
 {
-    CLEANUP(buf_done) struct buf name = buf_init(NAME_BYTES_MAX);
-    return put_name(provider, model, &name) ? map_get(ratios->by_model, buf_str(&name)) : NULL;
+    char text[NAME_BYTES_MAX];
+    str name = write_name(str_from(provider), model, text);
+    return name.len > 0 ? map_get(ratios->by_model, name) : NULL;
 }
 
 /* NULL: there are too many, or its name is too long. */
 static double *add(struct token_ratios *ratios, const char *provider, str model)
 {
-    CLEANUP(buf_done) struct buf name = buf_init(NAME_BYTES_MAX);
-    if (!put_name(provider, model, &name)) return NULL;
+    char text[NAME_BYTES_MAX];
+    str name = write_name(str_from(provider), model, text);
+    if (name.len == 0) return NULL;
     double *ratio = mem_new(1, sizeof *ratio);
     *ratio        = ratio_at_first;
-    if (map_put(ratios->by_model, buf_str(&name), ratio)) return ratio;
+    if (map_put(ratios->by_model, name, ratio)) return ratio;
     free(ratio);
     return NULL;
 }
