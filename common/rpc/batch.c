@@ -90,36 +90,9 @@ static size_t packed_size(const ProtobufCMessage *message)
     return message ? protobuf_c_message_get_packed_size(message) : 0;
 }
 
-enum { ON_STACK_MAX = 12 << 10 /* bytes; nearly every answer */ };
-
-/* The body of an answer, packed once if it is not large. */
-struct body {
-    const ProtobufCMessage *message; /* NULL: none */
-    size_t size;
-    bool is_packed;
-    uint8_t packed[ON_STACK_MAX];
-};
-
-static void body_begin(struct body *body, const ProtobufCMessage *message)
-{
-    body->message   = message;
-    body->size      = message ? wire_pack(message, body->packed, sizeof body->packed) : 0;
-    body->is_packed = body->size != WIRE_PACK_FULL;
-    if (!body->is_packed) body->size = packed_size(message);
-}
-
-static void body_write(const struct body *body, uint8_t *at)
-{
-    if (!body->is_packed) {
-        (void)protobuf_c_message_pack(body->message, at);
-    } else if (body->size > 0) {
-        memcpy(at, body->packed, body->size);
-    }
-}
-
 /* Under the mutex. False: it does not fit beside the others. */
 static bool append(struct batch *batch, uint64_t wire_id, uint16_t code, uint16_t flags,
-                   const ProtobufCMessage *metadata, const struct body *body)
+                   const ProtobufCMessage *metadata, const struct wire_body *body)
 {
     size_t metadata_size = packed_size(metadata);
     size_t body_size     = body ? body->size : 0;
@@ -138,7 +111,7 @@ static bool append(struct batch *batch, uint64_t wire_id, uint16_t code, uint16_
         at);
     at += FRAME_HEADER_SIZE;
     if (metadata) at += protobuf_c_message_pack(metadata, at);
-    if (body) body_write(body, at);
+    if (body) wire_body_write(body, at);
     return true;
 }
 
@@ -214,12 +187,12 @@ static void finish(struct slot *slot, bool is_last)
 static void answer_with(struct slot *slot, uint16_t code, const Pb__CallError *error,
                         const ProtobufCMessage *message, const struct rpc_kept_answer *kept)
 {
-    struct body body;
+    struct wire_body body;
     struct batch *batch = slot->batch;
     bool is_last        = false;
     bool fits           = true;
     uint16_t flags      = slot->call.is_replayed ? FRAME_FLAG_REPLAYED : 0;
-    body_begin(&body, kept ? NULL : message);
+    wire_body_begin(&body, kept ? NULL : message);
     (void)pthread_mutex_lock(&batch->mutex);
     ASSERT(!slot->is_answered); /* one reply per call */
     slot->is_answered = true;
@@ -243,7 +216,7 @@ static void answer_with(struct slot *slot, uint16_t code, const Pb__CallError *e
 static bool answer_remembered(struct slot *slot, uint16_t code, const Pb__CallError *error,
                               const ProtobufCMessage *message)
 {
-    struct body body;
+    struct wire_body body;
     const struct rpc_hooks *hooks = &slot->batch->server->hooks;
     if (!hooks->remember || !slot->method || slot->method->contract->class != RPC_COMMIT) {
         return false;
@@ -251,11 +224,11 @@ static bool answer_remembered(struct slot *slot, uint16_t code, const Pb__CallEr
     if (slot->call.request_id.len == 0 || code == FRAME_CODE_MOVED) return false;
 
     size_t metadata_size = packed_size(error ? &error->base : NULL);
-    body_begin(&body, message);
+    wire_body_begin(&body, message);
     uint8_t *packed = arena_alloc(slot->call.arena, metadata_size + body.size);
     if (!packed) return false;
     if (error) (void)protobuf_c_message_pack(&error->base, packed);
-    body_write(&body, packed + metadata_size);
+    wire_body_write(&body, packed + metadata_size);
     struct rpc_kept_answer kept = {
         .code     = code,
         .metadata = {packed, metadata_size},

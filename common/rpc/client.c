@@ -151,9 +151,14 @@ void rpc_client_closep(struct rpc_client **client)
 
 /* --- calls ------------------------------------------------------------------------------------ */
 
+enum {
+    METADATA_TEXTS_MAX  = 2'048,                   /* bytes */
+    METADATA_PACKED_MAX = METADATA_TEXTS_MAX + 64, /* with tags and lengths */
+};
+
 /* Texts become C strings for protobuf-c; they live in a buffer on the stack of the caller. */
 struct metadata_texts {
-    char buffer[2'048];
+    char buffer[METADATA_TEXTS_MAX];
     size_t used;
 };
 
@@ -189,6 +194,19 @@ static status fill_metadata(const struct rpc_request *request, struct metadata_t
     return STATUS_OK;
 }
 
+static status pack_metadata(const struct rpc_request *request,
+                            uint8_t packed[static METADATA_PACKED_MAX], size_t *ret_size,
+                            struct error *reterr)
+{
+    struct metadata_texts texts;
+    texts.used                = 0;
+    Pb__CallMetadata metadata = PB__CALL_METADATA__INIT;
+    TRY(fill_metadata(request, &texts, &metadata, reterr));
+    *ret_size = wire_pack(&metadata.base, packed, METADATA_PACKED_MAX);
+    ASSERT(*ret_size <= METADATA_PACKED_MAX);
+    return STATUS_OK;
+}
+
 static int64_t connect_deadline(const struct endpoint *endpoint, const struct link *link,
                                 const struct rpc_request *request, int64_t now_ms,
                                 int64_t deadline_ms)
@@ -209,13 +227,16 @@ static int64_t connect_deadline(const struct endpoint *endpoint, const struct li
 static status add_call(struct endpoint *endpoint, struct call *call,
                        const struct rpc_request *request, struct error *reterr)
 {
-    struct metadata_texts texts;
-    texts.used                = 0;
-    Pb__CallMetadata metadata = PB__CALL_METADATA__INIT;
-    TRY(fill_metadata(request, &texts, &metadata, reterr));
-    struct frame_source source = {
-        .metadata = &metadata, .body = request->message, .raw_body = request->packed};
-    if (source.body) source.body_size = protobuf_c_message_get_packed_size(source.body);
+    uint8_t metadata[METADATA_PACKED_MAX];
+    size_t metadata_size;
+    struct wire_body body;
+    TRY(pack_metadata(request, metadata, &metadata_size, reterr));
+    struct frame_source source = {.metadata = {metadata, metadata_size},
+                                  .raw_body = request->packed};
+    if (request->message) {
+        wire_body_begin(&body, request->message);
+        source.body = &body;
+    }
 
     enum rpc_class class = call->method->contract->class;
     size_t size          = frame_source_body_size(&source);

@@ -30,6 +30,7 @@
 #include "rpc/rpc_client.h"
 #include "rpc/socket_internal.h"
 #include "rpc/token.h"
+#include "rpc/wire.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -71,8 +72,8 @@ struct call {
     bool is_repeatable;
     bool is_cancelled;
     bool is_stopping; /* the server is to be told that its answer may come at once */
-    bool is_alone; /* did not fit beside others: goes as bulk */
-    bool is_held;  /* waits for rpc_client_flush(), or for others to leave */
+    bool is_alone;    /* did not fit beside others: goes as bulk */
+    bool is_held;     /* waits for rpc_client_flush(), or for others to leave */
 };
 
 /** Calls that travel together; their frames follow each other in `frames`. */
@@ -203,14 +204,11 @@ struct rpc_client {
 
 /** Where the frame of a call comes from: a message to pack, or bytes of an earlier batch. */
 struct frame_source {
-    const Pb__CallMetadata *metadata; /* NULL: none */
-    const ProtobufCMessage *body;     /* NULL: take the raw ones */
-    size_t body_size;                 /* of `body`, packed */
-    bytes raw_metadata;
+    bytes metadata;               /* packed */
+    const struct wire_body *body; /* NULL: take the raw one */
     bytes raw_body;
 };
 
-size_t frame_source_metadata_size(const struct frame_source *source);
 size_t frame_source_body_size(const struct frame_source *source);
 
 /* choice.c */

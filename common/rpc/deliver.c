@@ -58,8 +58,8 @@ static void source_of(const struct outgoing *batch, const struct call *call,
     size_t metadata_size = u16_from(at + 4);
     size_t skip          = FRAME_HEADER_SIZE + metadata_size;
     *ret_source          = (struct frame_source){
-                 .raw_metadata = {at + FRAME_HEADER_SIZE, metadata_size},
-                 .raw_body     = {at + skip, call->size - skip},
+                 .metadata = {at + FRAME_HEADER_SIZE, metadata_size},
+                 .raw_body = {at + skip, call->size - skip},
     };
 }
 
@@ -118,8 +118,8 @@ static bool follow(struct endpoint *endpoint, const struct outgoing *batch, cons
     again.moves_left--;
     if (*moved->key) {
         void *message;
-        if (wire_unpack(&pb__call_metadata__descriptor, source.raw_metadata, arena, &message,
-                        NULL) != STATUS_OK) {
+        if (wire_unpack(&pb__call_metadata__descriptor, source.metadata, arena, &message, NULL) !=
+            STATUS_OK) {
             return false;
         }
         Pb__CallMetadata *metadata = message;
@@ -128,8 +128,8 @@ static bool follow(struct endpoint *endpoint, const struct outgoing *batch, cons
         uint8_t *packed            = arena_alloc(arena, size);
         if (!packed || size > FRAME_METADATA_MAX) return false;
         (void)protobuf_c_message_pack(&metadata->base, packed);
-        source.raw_metadata = (bytes){packed, size};
-        again.size          = FRAME_HEADER_SIZE + size + source.raw_body.len;
+        source.metadata = (bytes){packed, size};
+        again.size      = FRAME_HEADER_SIZE + size + source.raw_body.len;
     }
     atomic_fetch_add(&client->counters.moved, 1); /* first, as in repeat() */
     if (resubmit(endpoint, &again, &source, NULL)) return true;

@@ -13,15 +13,9 @@
 
 enum { CALLS_FIRST = 16, FRAMES_SIZE_MAX = SOCKET_RECEIVE_MAX /* bytes */ };
 
-size_t frame_source_metadata_size(const struct frame_source *source)
-{
-    if (source->metadata) return protobuf_c_message_get_packed_size(&source->metadata->base);
-    return source->raw_metadata.len;
-}
-
 size_t frame_source_body_size(const struct frame_source *source)
 {
-    return source->body ? source->body_size : source->raw_body.len;
+    return source->body ? source->body->size : source->raw_body.len;
 }
 
 /* --- batches ---------------------------------------------------------------------------------- */
@@ -102,29 +96,24 @@ static struct outgoing *tail_for(struct lane_set *set, uint16_t partition, size_
 }
 
 static void write_frame(struct outgoing *batch, const struct frame_source *source,
-                        const struct call *call, size_t metadata_size, size_t body_size,
-                        uint64_t wire_id)
+                        const struct call *call, size_t body_size, uint64_t wire_id)
 {
-    size_t size = FRAME_HEADER_SIZE + metadata_size + body_size;
+    size_t size = FRAME_HEADER_SIZE + source->metadata.len + body_size;
     uint8_t *at = (uint8_t *)buf_reserve(&batch->frames, size);
     ASSERT(at); /* sizes were checked against a limit far below */
     frame_header_encode(
         &(struct frame){
             .method   = call->method->number,
             .call_id  = wire_id,
-            .metadata = {NULL, metadata_size},
+            .metadata = {NULL, source->metadata.len},
             .body     = {NULL, body_size},
         },
         at);
     at += FRAME_HEADER_SIZE;
-    if (source->metadata) {
-        (void)protobuf_c_message_pack(&source->metadata->base, at);
-    } else if (metadata_size > 0) {
-        memcpy(at, source->raw_metadata.ptr, metadata_size);
-    }
-    at += metadata_size;
+    if (source->metadata.len > 0) memcpy(at, source->metadata.ptr, source->metadata.len);
+    at += source->metadata.len;
     if (source->body) {
-        (void)protobuf_c_message_pack(source->body, at);
+        wire_body_write(source->body, at);
     } else if (body_size > 0) {
         memcpy(at, source->raw_body.ptr, body_size);
     }
@@ -132,9 +121,9 @@ static void write_frame(struct outgoing *batch, const struct frame_source *sourc
 }
 
 static void append_call(struct lane_set *set, const struct call *call,
-                        const struct frame_source *source, size_t metadata_size, size_t body_size)
+                        const struct frame_source *source, size_t body_size)
 {
-    size_t size            = FRAME_HEADER_SIZE + metadata_size + body_size;
+    size_t size            = FRAME_HEADER_SIZE + source->metadata.len + body_size;
     struct outgoing *batch = tail_for(set, call->partition, size);
     if (batch->count == batch->capacity) {
         batch->capacity *= 2;
@@ -144,7 +133,7 @@ static void append_call(struct lane_set *set, const struct call *call,
     *added             = *call;
     added->offset      = batch->frames.len;
     added->size        = size;
-    write_frame(batch, source, call, metadata_size, body_size, set->next_wire_id);
+    write_frame(batch, source, call, body_size, set->next_wire_id);
     set->next_wire_id++;
     batch->count++;
     batch->unanswered++;
@@ -379,16 +368,15 @@ static status check_room(const struct lane_set *set, size_t size, struct error *
 status lane_set_add(struct lane_set *set, const struct call *call,
                     const struct frame_source *source, struct error *reterr)
 {
-    size_t metadata_size = frame_source_metadata_size(source);
-    size_t body_size     = frame_source_body_size(source);
+    size_t body_size = frame_source_body_size(source);
 
     (void)pthread_mutex_lock(&set->mutex);
-    status code = check_room(set, FRAME_HEADER_SIZE + metadata_size + body_size, reterr);
+    status code = check_room(set, FRAME_HEADER_SIZE + source->metadata.len + body_size, reterr);
     if (code != STATUS_OK) {
         (void)pthread_mutex_unlock(&set->mutex);
         return code;
     }
-    append_call(set, call, source, metadata_size, body_size);
+    append_call(set, call, source, body_size);
     /* What is full gains nothing by waiting. */
     bool is_held      = call->is_held && set->first == set->last && set->frames_max > 1;
     struct lane *lane = is_held ? NULL : lane_start(set, call->started_us / 1000);

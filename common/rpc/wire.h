@@ -1,9 +1,9 @@
 /**
- * wire: protobuf bytes of a peer become a message, or are refused before anything is allocated.
+ * wire: protobuf bytes of a peer become a message, or are refused. And the way back.
  *
  * protobuf-c 1.4.1 recurses without limit, accepts invalid UTF-8 and strings with NUL in them
- * ("allow\0evil"), and grows hostile input 28-fold (measured). So the bytes are walked with the
- * descriptor first, and what is unpacked then may use only so much of an arena. And the way back.
+ * ("allow\0evil"), and grows hostile input 28-fold (measured); and it goes over a message twice to
+ * read it, and twice to write it. So its descriptors and structs are used, and neither way of it.
  *
  * Threads: no state, any thread.
  */
@@ -20,17 +20,12 @@ enum {
     WIRE_FIELDS_MAX       = 100'000,  /* in all of them together */
     WIRE_MEMORY_FACTOR    = 4,        /* bytes of arena per byte of message */
     WIRE_MEMORY_BASE      = 64 << 10, /* bytes of arena that are always there */
-    WIRE_MEMORY_PER_FIELD = 96, /* bytes: the parser's bookkeeping, which an arena cannot take back
-                                 * before its end */
+    WIRE_MEMORY_PER_FIELD = 96,       /* bytes of arena per field: lists of short texts */
 };
 
-/** Walks `data` as a message of `type`. INVALID_ARGUMENT: malformed, a string with NUL or invalid
- * UTF-8, too deep or too many fields. Counts the fields in `ret_fields`, which may be NULL. */
-status wire_check(const ProtobufCMessageDescriptor *type, bytes data, size_t *ret_fields,
-                  struct error *reterr);
-
-/** Checks and unpacks. The message lives as long as `arena` and is never freed by itself.
- * INVALID_ARGUMENT: as above, or it needs more memory than its size allows. */
+/** The message lives as long as `arena` and is never freed by itself; what is said twice of one
+ * field is the later, of a message both. INVALID_ARGUMENT: malformed, a string with NUL or invalid
+ * UTF-8, too deep, too many fields, or it needs more memory than its size allows. */
 status wire_unpack(const ProtobufCMessageDescriptor *type, bytes data, struct arena *arena,
                    void **ret_message, struct error *reterr);
 
@@ -38,5 +33,20 @@ status wire_unpack(const ProtobufCMessageDescriptor *type, bytes data, struct ar
  * Returns the bytes that it takes; WIRE_PACK_FULL: more than `room`, and `out` holds a part. */
 #define WIRE_PACK_FULL SIZE_MAX
 size_t wire_pack(const ProtobufCMessage *message, uint8_t *out, size_t room);
+
+enum { WIRE_BODY_PACKED_MAX = 10 << 10 /* bytes; nearly every message */ };
+
+/** A message on its way to where it is written: packed once, if it is not large. On the stack of
+ * who sends it; the message is borrowed. */
+struct wire_body {
+    const ProtobufCMessage *message; /* NULL: none */
+    size_t size;                     /* bytes, packed */
+    bool is_packed;
+    uint8_t packed[WIRE_BODY_PACKED_MAX];
+};
+void wire_body_begin(struct wire_body *body, const ProtobufCMessage *message);
+
+/** Writes its `size` bytes. */
+void wire_body_write(const struct wire_body *body, uint8_t *at);
 
 #endif

@@ -3,14 +3,9 @@
  * Packing needs a size first there, which looks at all fields a second time: most fields of our
  * rows and answers are empty, so looking is the work.
  */
-#include "rpc/wire.h"
+#include "rpc/wire_internal.h"
 
 #include <string.h>
-
-enum { VARINT_SIZE_MAX = 10, TAG_BITS = 3 };
-
-/* https://protobuf.dev/programming-guides/encoding/#structure */
-enum wire_type { WIRE_VARINT = 0, WIRE_64 = 1, WIRE_BYTES = 2, WIRE_32 = 5 };
 
 struct packer {
     uint8_t *at;
@@ -61,7 +56,7 @@ static void put_little_endian(struct packer *packer, uint64_t value, size_t size
 /* --- numbers -----------------------------------------------------------------------------------
  */
 
-static size_t number_size(ProtobufCType type)
+size_t wire_number_size(ProtobufCType type)
 {
     switch (type) {
     case PROTOBUF_C_TYPE_INT32:
@@ -90,7 +85,7 @@ static uint64_t number_at(const void *member, size_t size)
     return narrow;
 }
 
-static enum wire_type wire_type_of(ProtobufCType type)
+enum wire_type wire_type_of(ProtobufCType type)
 {
     switch (type) {
     case PROTOBUF_C_TYPE_FIXED32:
@@ -187,24 +182,26 @@ static void put_value(struct packer *packer, const ProtobufCFieldDescriptor *fie
         if (message) put_message(packer, message);
         end_sized(packer, begin);
         return;
-    default: put_number(packer, field->type, number_at(member, number_size(field->type))); return;
+    default:
+        put_number(packer, field->type, number_at(member, wire_number_size(field->type)));
+        return;
     }
 }
 
 /* --- fields ------------------------------------------------------------------------------------
  */
 
-static size_t item_size(ProtobufCType type)
+size_t wire_item_size(ProtobufCType type)
 {
     if (type == PROTOBUF_C_TYPE_BYTES) return sizeof(ProtobufCBinaryData);
     bool is_pointer = type == PROTOBUF_C_TYPE_STRING || type == PROTOBUF_C_TYPE_MESSAGE;
-    return is_pointer ? sizeof(void *) : number_size(type);
+    return is_pointer ? sizeof(void *) : wire_number_size(type);
 }
 
 static void put_repeated(struct packer *packer, const ProtobufCFieldDescriptor *field, size_t count,
                          const char *items)
 {
-    size_t size = item_size(field->type);
+    size_t size = wire_item_size(field->type);
     if (!(field->flags & PROTOBUF_C_FIELD_FLAG_PACKED)) {
         for (size_t i = 0; i < count; i++) put_value(packer, field, items + i * size);
         return;
@@ -296,4 +293,21 @@ size_t wire_pack(const ProtobufCMessage *message, uint8_t *out, size_t room)
     struct packer packer = {.at = out, .end = out + room};
     put_message(&packer, message);
     return packer.is_full ? WIRE_PACK_FULL : (size_t)(packer.at - out);
+}
+
+void wire_body_begin(struct wire_body *body, const ProtobufCMessage *message)
+{
+    body->message   = message;
+    body->size      = message ? wire_pack(message, body->packed, sizeof body->packed) : 0;
+    body->is_packed = body->size != WIRE_PACK_FULL;
+    if (!body->is_packed) body->size = protobuf_c_message_get_packed_size(message);
+}
+
+void wire_body_write(const struct wire_body *body, uint8_t *at)
+{
+    if (!body->is_packed) {
+        (void)protobuf_c_message_pack(body->message, at);
+    } else if (body->size > 0) {
+        memcpy(at, body->packed, body->size);
+    }
 }

@@ -1,4 +1,5 @@
-/* Bytes that the walker accepts are unpacked within their allowance, and what comes out packs. */
+/* Bytes that are accepted are unpacked within their allowance, and what comes out packs, and is the
+ * same when it is read again. */
 #include "base/assert.h"
 #include "base/mem.h"
 #include "base/utf8.h"
@@ -10,6 +11,20 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { ARENA_MAX = 256 << 20 };
+
+static void check_again(const uint8_t *packed, size_t size)
+{
+    struct arena *arena = arena_new(ARENA_MAX);
+    uint8_t *again      = mem_alloc(size);
+    void *unpacked;
+    if (wire_unpack(&test__every__descriptor, (bytes){packed, size}, arena, &unpacked, NULL) ==
+        STATUS_OK) {
+        ASSERT(wire_pack(unpacked, again, size) == size);
+        ASSERT(memcmp(again, packed, size) == 0);
+    }
+    free(again);
+    arena_free(arena);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -24,6 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         size_t packed_size = test__every__get_packed_size(every);
         uint8_t *packed    = mem_alloc(packed_size);
         ASSERT(test__every__pack(every, packed) == packed_size);
+        check_again(packed, packed_size);
         free(packed);
     }
     arena_free(arena);

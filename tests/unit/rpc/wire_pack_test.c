@@ -1,5 +1,5 @@
 /* What wire_pack() writes is what protobuf-c writes, byte by byte, for all messages that there are,
- * and for all kinds of fields, filled by chance. */
+ * and for all kinds of fields, filled by chance; and wire_unpack() has it back. */
 #include "cmocka.h"
 
 #include "base/arena.h"
@@ -148,6 +148,13 @@ static void check_pack(struct filler *filler, const ProtobufCMessageDescriptor *
     assert_int_equal(protobuf_c_message_pack(message, expected), size);
     if (wire_pack(message, packed, size) != size || memcmp(packed, expected, size) != 0) {
         fail_msg("%s is packed in another way", type->name);
+    }
+    void *back = NULL;
+    assert_int_equal(wire_unpack(type, (bytes){packed, size}, filler->arena, &back, NULL),
+                     STATUS_OK);
+    if (protobuf_c_message_get_packed_size(back) != size ||
+        protobuf_c_message_pack(back, expected) != size || memcmp(packed, expected, size) != 0) {
+        fail_msg("%s is another one when it is read", type->name);
     }
     free(packed);
     free(expected);

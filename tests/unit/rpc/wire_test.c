@@ -33,6 +33,9 @@ static const struct row rows[] = {
     ROW("an integer of 11 bytes", "\x48\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", false),
     ROW("packed", "\x1a\x03\x01\x02\x03", true),
     ROW("not packed", "\x18\x01\x18\x02", true),
+    ROW("packed and cut off", "\x1a\x02\x01\x82", false),
+    ROW("packed longer than its parent", "\x1a\x03\x01\x02", false),
+    ROW("packed where there is one", "\x4a\x01\x01", false),
     ROW("string as integer", "\x08\x01", false),
     ROW("double as bytes", "\x3a\x01\x01", false),
     ROW("double", "\x39\0\0\0\0\0\0\xf0\x3f", true),
@@ -90,31 +93,36 @@ static size_t nest(uint8_t *buffer, unsigned levels)
     return size;
 }
 
+static status unpack(const uint8_t *data, size_t size, void **ret_message)
+{
+    struct arena *arena = arena_new(64 << 20);
+    status code =
+        wire_unpack(&test__every__descriptor, (bytes){data, size}, arena, ret_message, NULL);
+    arena_free(arena);
+    return code;
+}
+
 static void depth_has_a_limit(void **)
 {
     uint8_t buffer[256];
-    size_t size = nest(buffer, WIRE_DEPTH_MAX - 1);
-    assert_int_equal(wire_check(&test__every__descriptor, (bytes){buffer, size}, NULL, NULL),
-                     STATUS_OK);
+    void *message = NULL;
+    size_t size   = nest(buffer, WIRE_DEPTH_MAX - 1);
+    assert_int_equal(unpack(buffer, size, &message), STATUS_OK);
     size = nest(buffer, WIRE_DEPTH_MAX);
-    assert_int_equal(wire_check(&test__every__descriptor, (bytes){buffer, size}, NULL, NULL),
-                     STATUS_INVALID_ARGUMENT);
+    assert_int_equal(unpack(buffer, size, &message), STATUS_INVALID_ARGUMENT);
 }
 
 static void the_number_of_fields_has_a_limit(void **)
 {
     size_t size     = 2 * (WIRE_FIELDS_MAX + 1);
     uint8_t *buffer = malloc(size);
+    void *message   = NULL;
     for (size_t i = 0; i < size; i += 2) {
         buffer[i]     = 0x32; /* an empty Saying */
         buffer[i + 1] = 0;
     }
-    size_t fields = 0;
-    assert_int_equal(wire_check(&test__every__descriptor, (bytes){buffer, size - 2}, &fields, NULL),
-                     STATUS_OK);
-    assert_int_equal(fields, WIRE_FIELDS_MAX);
-    assert_int_equal(wire_check(&test__every__descriptor, (bytes){buffer, size}, &fields, NULL),
-                     STATUS_INVALID_ARGUMENT);
+    assert_int_equal(unpack(buffer, size - 2, &message), STATUS_OK);
+    assert_int_equal(unpack(buffer, size, &message), STATUS_INVALID_ARGUMENT);
     free(buffer);
 }
 
@@ -166,16 +174,58 @@ static void a_list_of_short_texts_is_accepted(void **)
     arena_free(arena);
 }
 
+/* Later ones are added to the lists and messages of those before, and take the place of the rest.
+ */
+static void what_is_said_twice_is_merged(void **)
+{
+    static const uint8_t data[] = "\x0a\x01"
+                                  "a"
+                                  "\x1a\x02\x01\x02"
+                                  "\x2a\x03\x0a\x01"
+                                  "x"
+                                  "\x22\x01"
+                                  "p"
+                                  "\x32\x02\x18\x07"
+                                  "\x22\x01"
+                                  "q"
+                                  "\x18\x03"
+                                  "\x0a\x01"
+                                  "b"
+                                  "\x2a\x02\x18\x05"
+                                  "\x1a\x01\x04"
+                                  "\x5a\x01"
+                                  "n"
+                                  "\x60\x02";
+    struct arena *arena         = arena_new(1 << 20);
+    void *message               = NULL;
+    assert_int_equal(wire_unpack(&test__every__descriptor, (bytes){data, sizeof data - 1}, arena,
+                                 &message, NULL),
+                     STATUS_OK);
+    const Test__Every *every = message;
+    assert_string_equal(every->text, "b");
+    assert_int_equal(every->n_packed, 4);
+    for (int i = 0; i < 4; i++) assert_int_equal(every->packed[i], i + 1);
+    assert_string_equal(every->saying->text, "x");
+    assert_int_equal(every->saying->number, 5);
+    assert_int_equal(every->n_texts, 2);
+    assert_string_equal(every->texts[1], "q");
+    assert_int_equal(every->n_sayings, 1);
+    assert_int_equal(every->choice_case, TEST__EVERY__CHOICE_OFFSET);
+    assert_int_equal(every->offset, 1);
+    arena_free(arena);
+}
+
 int main(void)
 {
-    struct CMUnitTest tests[4 + ARRAY_LEN(rows)] = {
+    struct CMUnitTest tests[5 + ARRAY_LEN(rows)] = {
         cmocka_unit_test(depth_has_a_limit),
         cmocka_unit_test(the_number_of_fields_has_a_limit),
         cmocka_unit_test(memory_has_a_limit),
         cmocka_unit_test(a_list_of_short_texts_is_accepted),
+        cmocka_unit_test(what_is_said_twice_is_merged),
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        tests[4 + i] = row_test(rows[i].name, bytes_are_accepted_or_refused, &rows[i]);
+        tests[5 + i] = row_test(rows[i].name, bytes_are_accepted_or_refused, &rows[i]);
     }
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
