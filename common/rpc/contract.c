@@ -216,6 +216,7 @@ static const struct rpc_contract_method budget_methods[] = {
     {"Delete",  RPC_COMMIT, false, EDGE},
     {"Reserve", RPC_COMMIT, true,  RPC_BY_WORKER},
     {"Settle",  RPC_COMMIT, true,  RPC_BY_WORKER},
+    {"Admit",   RPC_COMMIT, true, RPC_BY_WORKER},
     {},
 };
 

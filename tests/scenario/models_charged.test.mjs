@@ -2,6 +2,7 @@
 // asking and settling, and not at all when the replica that made them dies.
 import assert from 'node:assert/strict';
 import { after } from 'node:test';
+import { partitionOf } from './support/ids.mjs';
 import { scenario } from './support/suite.mjs';
 import { Upstream } from './support/upstream.mjs';
 
@@ -26,6 +27,10 @@ const config = {
 const DONE = `
 document: { dsl: '1.0.3', namespace: default, name: done, version: '1.0.0' }
 do: [ { a: { set: { done: true } } } ]
+`;
+const WAITS = `
+document: { dsl: '1.0.3', namespace: default, name: waits, version: '1.0.0' }
+do: [ { a: { listen: { to: { one: { with: { type: go } } } } } } ]
 `;
 const BLUE = { headers: { 'tutti-labels': 'env=test, team=blue' } };
 
@@ -136,4 +141,115 @@ scenario('what has ended is charged by a proxy that stops, and by one that canno
   await settled(suite, 'all', 3 * USED);
   await stopped; // until then its ports are taken
   await suite['llm-proxy'].start();
+});
+
+// Tutti-Run. The run lives in one partition, the sums of clients and the budgets over many runs in another.
+scenario('a call is charged to the run that it names', { needs: NEEDS, config: { ...config, scheduler: { partitions: 3 } }, checkNeeds: false }, async (suite) => {
+  const COST = 0.00105; // 50 x $1 + 100 x $10 per million
+  const ask = (run, options = {}) => chat(suite, { headers: { 'tutti-run': run, 'tutti-labels': 'env=test' }, ...options });
+  const charged = (id, calls) =>
+    suite.until(`${id} is charged with ${calls} calls`, async () => {
+      const { usage } = await suite.api.patient('GET', `/v1/runs/${id}`);
+      const tokens = (usage?.input_tokens ?? 0) + (usage?.output_tokens ?? 0);
+      assert.ok(tokens <= calls * USED, `${tokens}`);
+      return tokens === calls * USED && usage;
+    });
+  onCall = async () => {};
+  await suite.apply(WAITS);
+  await suite.apply(DONE);
+  const start = async (more) => suite.startRun('waits', {}, more);
+  const runs = [];
+  const partitions = new Set();
+  for (let i = 0; partitions.size < 3; i++) {
+    assert.ok(i < 200, 'runs are spread over the partitions');
+    const run = await start({ client_id: `mine-${i}`, budget: { tokens: 1000, usd: '1' }, labels: { team: 'blue' } });
+    const partition = partitionOf(run.id);
+    if (partitions.has(partition)) continue;
+    partitions.add(partition);
+    runs.push({ id: run.id, client: `mine-${i}`, key: run.created_by });
+  }
+
+  // Who cannot be charged is not called, in the words of each protocol.
+  const ended = await suite.runEnds((await suite.startRun('done')).id, 'completed');
+  const before = model.requests.length;
+  for (const [run, status, code] of [['nobody', 404, 'not_found'], ['01ARZ3NDEKTSV4RRFFQ69G5FAV', 404, 'not_found'], [ended.id, 409, 'run_finished'], [' ', 400, 'invalid_request']]) {
+    const refused = await ask(run);
+    assert.deepEqual([refused.status, refused.body.error.code], [status, code], `${run}: ${JSON.stringify(refused.body)}`);
+    assert.equal(refused.headers.get('x-should-retry'), 'false');
+  }
+  const claude = await suite.api.call('POST', '/v1/messages', { model: 'smart', max_tokens: 10, messages: [{ role: 'user', content: 'hi' }] }, { headers: { 'tutti-run': ended.id, 'anthropic-version': '2023-06-01' } });
+  assert.deepEqual([claude.status, claude.body.type, claude.body.error.type], [409, 'error', 'conflict_error'], JSON.stringify(claude.body));
+  const gemini = await suite.api.call('POST', '/v1beta/models/smart:generateContent', { contents: [{ parts: [{ text: 'hi' }] }] }, { headers: { 'tutti-run': 'nobody' } });
+  assert.deepEqual([gemini.status, gemini.body.error.status], [404, 'NOT_FOUND'], JSON.stringify(gemini.body));
+  assert.equal(model.requests.length, before, 'nobody was called');
+
+  // In whichever partition it lives: its sum, its history, a budget of its own and one over many runs, and the sums by day.
+  await suite.api.ok('PUT', '/v1/budgets/blue', { scope: { label: { team: 'blue' } }, tokens: 100_000 });
+  await suite.api.ok('PUT', '/v1/budgets/one', { scope: { run: runs[0].id }, tokens: 100_000 });
+  await suite.api.ok('PUT', '/v1/budgets/none', { scope: { label: { team: 'none' } }, tokens: 1 });
+  await suite.until('the proxy hears of budgets', async () => (await chat(suite, { name: 'unknown', headers: { 'tutti-labels': 'team=none' } })).status === 402);
+  for (const run of runs) {
+    assert.equal((await ask(run.id)).status, 200);
+    assert.equal((await ask(run.client)).status, 200);
+    const usage = await charged(run.id, 2);
+    assert.deepEqual([usage.input_tokens, usage.output_tokens, Number(usage.cost_usd)], [100, 200, 2 * COST]);
+    const { items } = await suite.api.ok('GET', `/v1/runs/${run.id}/history?page_size=100`);
+    assert.equal(items.filter((event) => event.type === 'run.charged').length, 2, JSON.stringify(items));
+  }
+  await settled(suite, 'blue', 6 * USED);
+  await settled(suite, 'one', 2 * USED);
+  const sum = async (query) => (await suite.api.ok('GET', `/v1/usage?${query}`)).items;
+  const of = async (query, value) => (await sum(query)).find((row) => row.value === value);
+  for (const [query, value] of [['group_by=workflow', 'default/waits'], ['group_by=label:team', 'blue'], ['group_by=label:env', 'test'], ['group_by=model', 'test/m']]) {
+    const row = await of(query, value);
+    assert.deepEqual([row?.calls, Number(row?.cost_usd).toFixed(9)], [6, (6 * COST).toFixed(9)], `${query}: ${JSON.stringify(await sum(query))}`);
+  }
+
+  assert.equal(Number((await of('group_by=key', runs[0].key)).cost_usd).toFixed(9), (6 * COST).toFixed(9));
+
+  // 700 are left. What is set aside for a call under way is not there for another one, and comes back when it fails.
+  const { id } = runs[1];
+  let letGo;
+  const held = new Promise((resolve) => { letGo = resolve; });
+  onCall = () => held;
+  const asked = model.requests.length;
+  const slow = ask(id);
+  await suite.until('it is asked', () => model.requests.length === asked + 1);
+  const later = await ask(id);
+  assert.deepEqual([later.status, later.body.error.code], [429, 'rate_limited'], JSON.stringify(later.body));
+  // Nor does the scheduler forget it.
+  await suite.scheduler.kill();
+  await suite.scheduler.start();
+  await suite.scheduler.ready();
+  const again = await suite.until('the scheduler answers', async () => { const said = await ask(id); return said.status !== 503 && said; });
+  assert.equal(again.status, 429, JSON.stringify(again.body));
+  onCall = async () => {};
+  letGo();
+  assert.equal((await slow).status, 200);
+  await charged(id, 3);
+
+  // 550 are left: one more, of 405 at most, and then nothing fits. A failed call gives back what was set aside for it.
+  const failed = await ask(id, { name: 'unknown' });
+  assert.deepEqual([failed.status, failed.body.error.code], [402, 'price_unknown'], JSON.stringify(failed.body));
+  assert.equal((await ask(id)).status, 200);
+  await charged(id, 4);
+  const calls = model.requests.length;
+  const spent = await ask(id);
+  assert.deepEqual([spent.status, spent.body.error.code], [402, 'budget_exceeded'], JSON.stringify(spent.body));
+  assert.match(spent.body.error.message, /run's budget/);
+  assert.equal(model.requests.length, calls, 'nobody was called');
+
+  // What had ended when the proxy died is charged by the next one, once.
+  onCall = async () => {
+    onCall = async () => {};
+    await suite.scheduler.kill();
+  };
+  assert.equal((await ask(runs[2].id)).status, 200);
+  await suite['llm-proxy'].kill();
+  await suite.scheduler.start();
+  await suite.scheduler.ready();
+  await suite['llm-proxy'].start();
+  await charged(runs[2].id, 3);
+  await settled(suite, 'one', 2 * USED);
+  assert.deepEqual(await of('group_by=workflow', 'default/waits').then((row) => [row.calls, Number(row.cost_usd).toFixed(9)]), [9, (9 * COST).toFixed(9)]);
 });

@@ -65,6 +65,10 @@ do:
       do:
         - a: { try: [ { b: { call: llm.chat, with: { model: openai/m, prompt: hi } } } ], catch: { errors: { with: { status: 402 } }, do: [ { spent: { set: { spent: true } } } ] } }
 `;
+const OPEN = `
+document: { dsl: '1.0.3', namespace: default, name: open, version: '1.0.0' }
+do: [ { a: { listen: { to: { one: { with: { type: go } } } } } } ]
+`;
 const TOKEN = 10 / 1e6; // dollars
 const LIMIT = 6000 * TOKEN; // more than is set aside at first
 
@@ -156,8 +160,32 @@ scenario('the answer of a job ends where its budgets do', { needs: NEEDS, config
   });
   assert.equal(Number(spent.usd).toFixed(9), Number(run.usage.cost_usd).toFixed(9));
 
-  // Together they draw what there is, of the run's own budget and of one over many runs, and no more; in whichever partition.
+  // A client's stream draws of the run that it names, and ends where its budget does.
   await suite.api.ok('DELETE', '/v1/budgets/all');
+  await suite.apply(OPEN);
+  for (const [what, budget] of [['tokens', { tokens: 6000 }], ['money', { usd: LIMIT.toFixed(9) }]]) {
+    const { id } = await suite.startRun('open', {}, { budget });
+    const client = new OpenAI({ baseURL: `${suite.url}/v1`, apiKey: suite.key, maxRetries: 0 });
+    let size = 0;
+    let finish;
+    for await (const chunk of await client.chat.completions.create({ model: 'openai/m', stream: true, messages: [{ role: 'user', content: 'hi' }] }, { headers: { 'tutti-run': id } })) {
+      size += chunk.choices[0]?.delta.content?.length ?? 0;
+      finish = chunk.choices[0]?.finish_reason ?? finish;
+    }
+    assert.equal(finish, 'length', what);
+    const { usage } = await suite.until(`the run is charged (${what})`, async () => {
+      const seen = await suite.api.ok('GET', `/v1/runs/${id}`);
+      return seen.usage?.output_tokens > 0 && seen;
+    });
+    assert.ok(usage.output_tokens > 5900 && usage.output_tokens < 6500, `${what}: ${usage.output_tokens}`);
+    assert.ok(Math.abs(size / 4 - usage.output_tokens) <= 10, `${what}: ${size / 4} ${usage.output_tokens}`);
+    assert.equal(Number(usage.cost_usd).toFixed(9), (usage.input_tokens / 1e6 + usage.output_tokens * TOKEN).toFixed(9), what);
+    const refused = await suite.api.call('POST', '/v1/chat/completions', { model: 'openai/m', messages: [{ role: 'user', content: 'hi' }] }, { headers: { 'tutti-run': id } });
+    assert.deepEqual([refused.status, refused.body.error.code], [402, 'budget_exceeded'], JSON.stringify(refused.body));
+    await suite.until('the upstream is left', () => open === 0);
+  }
+
+  // Together they draw what there is, of the run's own budget and of one over many runs, and no more; in whichever partition.
   await suite.apply(MANY);
   const all = 20_000;
   const together = async (count, start) => {

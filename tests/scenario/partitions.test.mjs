@@ -2,6 +2,7 @@
 // one to another, and what goes on while one of them is away.
 import assert from 'node:assert/strict';
 import { after } from 'node:test';
+import { partitionOf } from './support/ids.mjs';
 import { EventStream } from './support/sse.mjs';
 import { scenario } from './support/suite.mjs';
 import { Upstream } from './support/upstream.mjs';
@@ -11,14 +12,6 @@ import { steps } from './support/workflows.mjs';
 
 const SCHEDULERS = ['scheduler-0', 'scheduler-1', 'scheduler-2', 'scheduler-3'];
 const SEED = Number(process.env.TUTTI_SEED ?? Date.now() % 1_000_000);
-const DIGITS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
-
-// The partition in an id: bits 48 to 63 of 128, in the 26 digits of Crockford's base 32.
-function partitionOf(id) {
-  let number = 0n;
-  for (const digit of id) number = number * 32n + BigInt(DIGITS.indexOf(digit.toUpperCase()));
-  return Number((number >> 64n) & 0xffffn);
-}
 
 let answer = () => {};
 const upstream = await Upstream.start((request) => answer(request));

@@ -160,6 +160,8 @@ static void open_with(struct api_call *call, const Pb__AppliedAssistant *applied
         message.path = path;
     }
     read_headers(call, &message);
+    str run = httpd_request_field(call->request, "tutti-run");
+    if (run.len > 0) message.run_partition = api_partition_of(call, str_trim(run, STR_BLANKS));
     open_call(call, &message);
 }
 

@@ -34,6 +34,7 @@ static const struct verdict verdicts[LLM_ERROR_CLASS_COUNT] = {
     [LLM_ERROR_LIMIT]        = {false, true,  false},
     [LLM_ERROR_CONVERSION]   = {false, true,  false},
     [LLM_ERROR_BUDGET]       = {false, false, false},
+    [LLM_ERROR_RUN]          = {false, false, false},
     [LLM_ERROR_OUTPUT]       = {false, false, false},
     [LLM_ERROR_INTERRUPTED]  = {false, false, false},
 };

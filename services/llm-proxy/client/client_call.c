@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 enum {
+    RUN_NAME_MAX = 128, /* bytes, as of a client's own id */
     HELD_MAX = 8 << 20, /* bytes written of a stream before anything was meant, or of one event */
 };
 
@@ -78,12 +79,42 @@ struct client_call *client_call_of(struct subscriber *subscriber, uint64_t numbe
     return client;
 }
 
+/* Whose it is, with what its run says of itself; `labels` has room for both. */
+static struct usage_owner owner_of(const struct client_call *client, Pb__Label **labels)
+{
+    const Pb__ReservedRun *run = client->purse.run.run;
+    struct usage_owner owner   = client->owner;
+    if (!run) return owner;
+    size_t own        = owner.label_count;
+    owner.namespace_  = run->namespace_;
+    owner.workflow    = run->workflow;
+    owner.run         = run->run;
+    owner.call        = client->purse.run.call.text;
+    owner.labels      = labels;
+    owner.label_count = 0;
+    for (size_t i = 0; i < own; i++) labels[owner.label_count++] = client->owner.labels[i];
+    for (size_t i = 0; i < run->n_labels; i++) {
+        bool is_said = false;
+        for (size_t at = 0; at < own && !is_said; at++) {
+            is_said = strcmp(labels[at]->key, run->labels[i]->key) == 0 &&
+                      strcmp(labels[at]->value, run->labels[i]->value) == 0;
+        }
+        if (!is_said) labels[owner.label_count++] = run->labels[i];
+    }
+    return owner;
+}
+
 /* What it has used is charged, and counted. */
 static void settle(struct client_call *client, const Pb__Usage *used)
 {
-    bool is_ours = !client->is_reported;
+    const Pb__ReservedRun *run     = client->purse.run.run;
+    size_t count                   = client->owner.label_count + (run ? run->n_labels : 0);
+    Pb__Label **labels             = run ? mem_new(count + 1, sizeof(Pb__Label *)) : NULL;
+    const struct usage_owner owner = owner_of(client, labels);
+    bool is_ours                   = !client->is_reported;
+    if (is_ours) usage_journal_add(client->calls->journal, &owner, used, clock_unix_us());
+    free(labels);
     purse_settle(&client->purse, is_ours && used->calls > 0 ? used : NULL);
-    if (is_ours) usage_journal_add(client->calls->journal, &client->owner, used, clock_unix_us());
 }
 
 /* Its upstream sees the connection close; what was produced is charged. */
@@ -212,7 +243,7 @@ static void run(struct client_call *client)
     }
 }
 
-/* Its budgets have said whether it may go. */
+/* Its run and its budgets have said whether it may go. */
 static void on_funded(enum guard_verdict verdict, const struct guard_refusal *refusal,
                       void *context)
 {
@@ -235,6 +266,25 @@ bool client_call_ask(struct client_call *client)
     enum guard_verdict verdict = is_free ? GUARD_GO : purse_open(&client->purse);
     if (verdict == GUARD_GO) run(client);
     return verdict != GUARD_UNKNOWN;
+}
+
+/* The run that it is charged to, if it names one. Counting is free, and what its caller reports is
+ * charged by that. */
+static int find_run(struct client_call *client, const Pb__LlmOpen *open, struct error *reterr)
+{
+    str header = llm_open_header(open, "tutti-run");
+    str name   = str_trim(header, STR_BLANKS);
+    if (!header.ptr || client->is_reported || client->request->is_count) return 200;
+    if (name.len == 0 || name.len > RUN_NAME_MAX) {
+        (void)fail(reterr, STATUS_INVALID_ARGUMENT,
+                   "Tutti-Run: the id of a run, or a client's own one");
+        return 400;
+    }
+    client->purse.run.name      = arena_strdup(client->arena, name);
+    client->purse.run.partition = (uint16_t)open->run_partition;
+    if (client->purse.run.name) return 200;
+    (void)fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
+    return 413;
 }
 
 /* Who it is charged to, and what it may cost. The HTTP status that refuses it, or 200. */
@@ -275,7 +325,7 @@ static int prepare(struct client_call *client, const Pb__LlmOpen *open, struct e
     purse->fund       = (struct guard_fund){.decided = on_funded, .context = client};
     purse->drawn      = client_stream_drawn;
     purse->context    = client;
-    return 200;
+    return find_run(client, open, reterr);
 }
 
 /* Its budgets are asked. False: they cannot be. */

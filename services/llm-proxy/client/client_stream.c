@@ -110,12 +110,13 @@ static void on_event(const struct llm_event *event, void *context)
     client_stream_write(event, client);
     if (client->is_broken) return;
     if (client->is_checked ? is_last(client, event) : !send(client, event)) return;
-    bool is_paid     = client->try.cached == CACHED_HIT || client->try.cached == CACHED_JOINED;
-    bool is_outgrown = !is_paid && !client->is_finishing &&
-                       purse_is_outgrown(&client->purse, llm_call_output(client->call));
+    bool is_paid   = client->try.cached == CACHED_HIT || client->try.cached == CACHED_JOINED;
+    int64_t output = llm_call_output(client->call);
+    bool is_outgrown =
+        !is_paid && !client->is_finishing && purse_is_outgrown(&client->purse, output);
     if (!is_outgrown) return;
     llm_call_pause(client->call);
-    purse_draw(&client->purse);
+    purse_draw(&client->purse, output);
 }
 
 void client_stream_go_on(struct client_call *client)

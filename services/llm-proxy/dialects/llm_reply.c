@@ -26,6 +26,7 @@ int llm_reply_http(const struct llm_error *error)
     case LLM_ERROR_RATE_LIMITED:
     case LLM_ERROR_QUOTA: return 429;
     case LLM_ERROR_BUDGET: return 402;
+    case LLM_ERROR_RUN: return error->http_status == 409 ? 409 : 404;
     case LLM_ERROR_KEY: return 502; /* our key, not the caller's */
     case LLM_ERROR_REQUEST: return error->http_status >= 400 ? (int)error->http_status : 400;
     case LLM_ERROR_CONVERSION: return 422;
@@ -56,6 +57,7 @@ const char *llm_reply_error_code(const struct llm_error *error)
     if (error->class == LLM_ERROR_BREAKER) return "breaker_open";
     if (error->class == LLM_ERROR_INTERRUPTED) return "interrupted";
     if (error->class == LLM_ERROR_CONVERSION) return "conversion_loss";
+    if (error->class == LLM_ERROR_RUN) return http == 409 ? "run_finished" : "not_found";
     if (error->class == LLM_ERROR_OUTPUT) return "output_invalid";
     if (error->class == LLM_ERROR_TIMEOUT) return llm_timeout_name(error->timeout);
     /* One that needs a price says the status itself. */

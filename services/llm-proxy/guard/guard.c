@@ -410,6 +410,7 @@ void guard_stop(struct guard *guard)
 void guard_freep(struct guard **guard)
 {
     if (*guard) guard_funds_done(*guard);
+    if (*guard) guard_runs_done(*guard);
     if (*guard) tollgates_freep(&(*guard)->tollgates);
     if (*guard) quotas_freep(&(*guard)->quotas);
     if (*guard) token_ratios_freep(&(*guard)->ratios);

@@ -28,6 +28,7 @@
 #ifndef LLM_PROXY_GUARD_H
 #define LLM_PROXY_GUARD_H
 
+#include "base/id.h"
 #include "budget.pb-c.h"
 #include "llm-proxy/catalog/catalog.h"
 #include "llm-proxy/guard/quota.h"
@@ -45,6 +46,7 @@ enum guard_verdict {
     GUARD_BREAKER, /* it is open, or its provider asked for rest */
     GUARD_LIMIT,   /* as many calls as may be are under way, or have started */
     GUARD_BUDGET,  /* a budget is spent, or needs a price */
+    GUARD_RUN,     /* the run that it is charged to is not there, or has ended */
     GUARD_UNKNOWN, /* nobody could be asked */
 };
 
@@ -129,6 +131,7 @@ struct guard_refusal {
     str reason;
     bool needs_price;  /* the model has none */
     int64_t resets_us; /* when its budget begins anew; 0: never, or not known */
+    uint32_t http;     /* of GUARD_RUN: 404 or 409 */
 };
 
 /** What one call has set aside of its budgets. Zeroed: nothing. */
@@ -149,6 +152,30 @@ enum guard_verdict guard_reserve(struct guard *guard, Pb__ReserveBudgets *asked,
 
 /** The call is over and has cost `used` (NULL: nothing), or does not wait any more. */
 void guard_settle(struct guard *guard, struct guard_fund *fund, const Pb__Usage *used);
+
+/** What one call may spend of the own budget of the run that it is charged to. Zeroed: of none. */
+struct guard_run {
+    const char *name; /* as its client says it: an id, or a client's own one; NULL: no run */
+    uint16_t partition;
+    struct id call; /* as the run's partition knows it; of the last beginning */
+    struct run_question *question;
+    Pb__ReservedRun *run; /* owned: who it is, and whom its calls are charged to; NULL: not known */
+    int64_t output_tokens; /* granted: the answer may have as many; -1: any number */
+    void (*decided)(enum guard_verdict verdict, const struct guard_refusal *refusal, void *context);
+    void *context;
+};
+
+/** Whether a call may go that is charged to that run, and may cost `asked`, of which model,
+ * namespace, tokens, price and deadline count. `more`: it is under way, and its answer has grown to
+ * that. GUARD_WAIT: `decided` will be called, with GUARD_GO, GUARD_LIMIT, GUARD_BUDGET, GUARD_RUN
+ * or GUARD_UNKNOWN; or GUARD_UNKNOWN. What was set aside comes back when the usage of the call is
+ * in the journal (usage_owner.call), also that of nothing. `run` is zeroed but for `name`,
+ * `partition`, `decided` and `context`, and stays where it is until guard_leave_run(). */
+enum guard_verdict guard_ask_run(struct guard *guard, struct guard_run *run,
+                                 const Pb__ReserveBudgets *asked, bool more);
+
+/** The call is over, or does not wait any more, and is in the journal if `run` is known. */
+void guard_leave_run(struct guard *guard, struct guard_run *run);
 
 /** Calls whose cost the scheduler does not know yet, those under way included. */
 size_t guard_unsettled(const struct guard *guard);

@@ -186,7 +186,8 @@ enum guard_verdict guard_reserve(struct guard *guard, Pb__ReserveBudgets *asked,
                                   .wait_for_ready = true};
     fund->reservation          = NULL;
     fund->output_tokens        = -1;
-    if (!guard->questions.scheduler || !guard->may_have_budgets) return GUARD_GO;
+    bool may_be_charged        = guard->may_have_budgets || asked->n_purses > 0;
+    if (!guard->questions.scheduler || !may_be_charged) return GUARD_GO;
     struct reservation *reservation = reservation_new(guard, fund);
     asked->holder                   = guard->name;
     asked->call                     = reservation->call.text;

@@ -52,9 +52,12 @@ struct guard {
     struct reservation *reservations; /* owned; what the scheduler may know of */
     size_t reservation_count;
 
+    struct run_question *run_questions; /* owned; under way */
+
     struct usage_journal *journal; /* NULL: none */
     bool is_telling_usage;         /* a report is under way */
     bool is_usage_unheard;         /* the last one was not counted */
+    bool tells_soon;               /* what runs are charged does not wait for the next second */
     bool may_tell_again;           /* the process stops, and the report under way is from before */
 };
 
@@ -82,6 +85,8 @@ void guard_leave_alone(struct guarded *provider, enum guard_end end);
 /* Every second: whether there are budgets, and what is to be told of calls. */
 void guard_funds_refresh(struct guard *guard);
 void guard_funds_done(struct guard *guard);
+
+void guard_runs_done(struct guard *guard);
 
 /* Every second: tells the oldest report that is not counted, unless one is under way. */
 void guard_tell_usage(struct guard *guard);

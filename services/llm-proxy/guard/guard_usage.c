@@ -35,13 +35,14 @@ static void on_counted(void *context, void *, const struct rpc_answer *answer)
     }
     usage_journal_counted(guard->journal);
     /* Others may wait from before; what came meanwhile waits for the next second. */
-    if (usage_journal_is_left(guard->journal)) guard_tell_usage(guard);
+    if (guard->tells_soon || usage_journal_is_left(guard->journal)) guard_tell_usage(guard);
 }
 
 void guard_tell_usage(struct guard *guard)
 {
     if (!guard->journal || guard->is_telling_usage || !guard->questions.scheduler) return;
     const Pb__UsageReport *report = usage_journal_next(guard->journal);
+    guard->tells_soon             = false;
     if (!report) return;
     struct rpc_request request = {
         .service = &pb__usages__descriptor, .method = "Report", .message = report};

@@ -92,6 +92,9 @@ struct llm_error llm_charge_error(enum guard_verdict verdict, const struct guard
     } else if (verdict == GUARD_UNKNOWN) {
         error.class          = LLM_ERROR_OVERLOADED;
         error.retry_after_ms = AGAIN_MS;
+    } else if (verdict == GUARD_RUN) {
+        error.class       = LLM_ERROR_RUN;
+        error.http_status = refusal->http;
     } else if (refusal->needs_price) {
         error.http_status = HTTP_PAYMENT_REQUIRED;
     } else {

@@ -5,6 +5,8 @@
  * it draws again, as much as is set aside for an answer of unknown length, or what little is left;
  * all of it is settled at once when the call is over.
  *
+ * A call that is charged to a run asks the run first, which says whose budgets are asked then.
+ *
  * Threads: the guard's loop.
  */
 #ifndef LLM_PROXY_PURSE_H
@@ -16,13 +18,15 @@ struct purse_step;
 
 struct purse {
     struct guard *guard;
+    struct guard_run run;     /* that it is charged to; zeroed but for `name` and `partition` */
     Pb__ReserveBudgets asked; /* texts and labels are borrowed until purse_settle() */
     Pb__ModelPrice price;
     struct guard_fund fund; /* of the beginning; zeroed but for `decided` and `context` */
     struct purse_step *steps;
     bool is_drawing;
+    int64_t wanted;         /* tokens of answer that are drawn for */
     struct loop_timer late; /* what was decided at once is said on the next turn */
-    enum guard_verdict verdict;
+    bool is_late_granted;
     void (*drawn)(bool is_granted, void *context);
     void *context;
 };
@@ -34,11 +38,13 @@ enum guard_verdict purse_open(struct purse *purse);
 /** Says whether an answer of so many tokens is more than was set aside. */
 bool purse_is_outgrown(const struct purse *purse, int64_t output_tokens);
 
-/** Draws more for it; `drawn` says whether there was some, never before this returns: who draws is
- * in the middle of an event of the call that `drawn` may end. False: it is drawing already. */
-bool purse_draw(struct purse *purse);
+/** Draws more for such an answer; `drawn` says whether there was some, never before this returns:
+ * who draws is in the middle of an event of the call that `drawn` may end. False: it is drawing
+ * already. */
+bool purse_draw(struct purse *purse, int64_t output_tokens);
 
-/** The call is over and has used that; as guard_settle(). `drawn` is not called any more. */
+/** The call is over and has used that; as guard_settle(). `drawn` is not called any more. What a
+ * run is to be charged is in the journal before (guard_leave_run()). */
 void purse_settle(struct purse *purse, const Pb__Usage *used);
 
 #endif

@@ -215,6 +215,7 @@ static enum error_kind kind_of(const struct llm_error *error)
     case LLM_ERROR_LIMIT:
     case LLM_ERROR_CONVERSION:
     case LLM_ERROR_BUDGET:
+    case LLM_ERROR_RUN:
     case LLM_ERROR_OUTPUT:
     case LLM_ERROR_INTERRUPTED:
     case LLM_ERROR_CLASS_COUNT: return ERROR_COMMUNICATION;

@@ -19,7 +19,7 @@ enum {
     CHECK_SIZE   = 8,              /* bytes of a digest that stand in a frame */
     HEAD_SIZE    = 4 + CHECK_SIZE, /* bytes */
     NAMES_MAX    = 8'192,          /* bytes of all names of a row */
-    NAMES_COUNT  = 6,
+    NAMES_COUNT  = 8,
     SMALL_SIZE   = 64 << 10, /* bytes: such a file is not written anew */
     FILE_MAX     = 64 << 20, /* bytes: none is as large */
     CHAPTERS_MAX = 20'000,   /* names of a chapter, whatever its file holds */
@@ -36,6 +36,8 @@ static void names_of(Pb__UsageRecord *row, const char **names[static NAMES_COUNT
     names[3] = &row->provider;
     names[4] = &row->model;
     names[5] = &row->label;
+    names[6] = &row->run;
+    names[7] = &row->call;
 }
 
 static void put_names(Pb__UsageRecord *row, struct buf *out)

@@ -21,7 +21,7 @@
 #define DAY_US INT64_C(86'400'000'000)
 
 enum {
-    LABELS_MAX     = 16,
+    LABELS_MAX     = 48,  /* of a client, and of the run that it names */
     LABEL_TEXT_MAX = 600, /* bytes of KEY=VALUE */
     FILES_MAX      = 100'000,
 };
@@ -189,32 +189,43 @@ static void begin_row(Pb__UsageRecord *row, const struct usage_owner *owner,
     row->counters   = counters;
 }
 
+static void add_label(struct usage_chapter *chapter, const struct usage_owner *owner,
+                      const Pb__Label *label, Pb__UsageCounters *counters, int64_t now_us)
+{
+    char text[LABEL_TEXT_MAX];
+    Pb__UsageRecord row;
+    Pb__UsageRecord *list[] = {&row};
+    int size                = snprintf(text, sizeof text, "%s=%s", label->key, label->value);
+    if (size >= LABEL_TEXT_MAX) return; /* longer than labels are */
+    begin_row(&row, owner, counters, now_us);
+    row.label = text;
+    usage_chapter_add(chapter, list, ARRAY_LEN(list));
+}
+
 void usage_journal_add(struct usage_journal *journal, const struct usage_owner *owner,
                        const Pb__Usage *used, int64_t now_us)
 {
-    char labels[LABELS_MAX][LABEL_TEXT_MAX];
-    Pb__UsageRecord rows[1 + LABELS_MAX];
-    Pb__UsageRecord *list[1 + LABELS_MAX];
+    Pb__UsageRecord row;
+    Pb__UsageRecord *list[] = {&row};
     Pb__UsageCounters counters;
-    size_t count = 0;
     usage_counters_fill(used, &counters);
-    if (usage_counters_are_zero(&counters)) return;
-    begin_row(&rows[0], owner, &counters, now_us);
-    rows[0].key      = shown(owner->key);
-    rows[0].provider = shown(used->provider);
-    rows[0].model    = shown(used->model);
-    list[count++]    = &rows[0];
-    for (size_t i = 0; i < owner->label_count && i < LABELS_MAX; i++) {
-        const Pb__Label *label = owner->labels[i];
-        int size = snprintf(labels[i], LABEL_TEXT_MAX, "%s=%s", label->key, label->value);
-        if (size >= LABEL_TEXT_MAX) continue; /* longer than labels are */
-        begin_row(&rows[count], owner, &counters, now_us);
-        rows[count].label = labels[i];
-        list[count]       = &rows[count];
-        count++;
+    bool is_none = usage_counters_are_zero(&counters);
+    if (is_none && !owner->call) return;
+    begin_row(&row, owner, &counters, now_us);
+    row.key      = shown(owner->key);
+    row.provider = shown(used->provider);
+    row.model    = shown(used->model);
+    if (owner->workflow) row.workflow = shown(owner->workflow);
+    if (owner->call) {
+        row.run         = owner->run;
+        row.call        = owner->call;
+        row.cost_source = used->cost_source;
     }
     struct usage_chapter *chapter = open_chapter(journal);
-    usage_chapter_add(chapter, list, count);
+    usage_chapter_add(chapter, list, ARRAY_LEN(list));
+    for (size_t i = 0; i < owner->label_count && i < LABELS_MAX && !is_none; i++) {
+        add_label(chapter, owner, owner->labels[i], &counters, now_us);
+    }
     if (chapter->count >= USAGE_CHAPTER_ROWS_MAX) close_last(journal);
 }
 

@@ -22,7 +22,7 @@
 #include "usage.pb-c.h"
 
 enum {
-    USAGE_CHAPTER_ROWS_MAX = 1'000,   /* a chapter with more ends; a call adds at most 17 */
+    USAGE_CHAPTER_ROWS_MAX = 1'000,   /* a chapter with more ends; a call adds at most 49 */
     USAGE_CHAPTER_SIZE_MAX = 4 << 20, /* bytes of its file, likewise */
     USAGE_NAME_MAX         = 255,     /* bytes; a longer name is counted as "(long name)" */
 };
@@ -42,10 +42,13 @@ struct usage_owner {
     const char *namespace_, *key;
     Pb__Label **labels;
     size_t label_count;
+    const char *workflow, *run; /* that it is charged to; NULL: none */
+    const char *call;           /* as that run's partition knows it (guard.h) */
 };
 
-/** A call has ended and used that; one that has used nothing is not kept. The file has it after
- * usage_journal_write(), which belongs before what tells its client the end. */
+/** A call has ended and used that; one that has used nothing is not kept, unless a run waits for
+ * it. The file has it after usage_journal_write(), which belongs before what tells its client the
+ * end. */
 void usage_journal_add(struct usage_journal *journal, const struct usage_owner *owner,
                        const Pb__Usage *used, int64_t now_us);
 

@@ -38,6 +38,7 @@ const char *llm_error_class_name(enum llm_error_class class)
         [LLM_ERROR_LIMIT]        = "limit",
         [LLM_ERROR_CONVERSION]   = "conversion",
         [LLM_ERROR_BUDGET]       = "budget",
+        [LLM_ERROR_RUN]          = "run",
         [LLM_ERROR_OUTPUT]       = "output",
         [LLM_ERROR_INTERRUPTED]  = "interrupted",
     };

@@ -82,6 +82,8 @@ enum llm_error_class {
     LLM_ERROR_LIMIT,        /* not called: as many calls as may be are under way */
     LLM_ERROR_CONVERSION,   /* not called: the client is strict, and something would be lost */
     LLM_ERROR_BUDGET,       /* not called: a budget is spent; `http_status` if it is not 429 */
+    LLM_ERROR_RUN,          /* not called: the run that it is charged to is not there (`http_status`
+                               404), or has ended (409) */
     LLM_ERROR_OUTPUT,       /* answered, but not in the shape that was asked for */
     LLM_ERROR_INTERRUPTED,  /* ended by us: the process was restarted, or nobody reads it */
     LLM_ERROR_CLASS_COUNT,

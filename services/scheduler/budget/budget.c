@@ -125,6 +125,21 @@ static int64_t least(int64_t a, int64_t b)
     return b < 0 || a < b ? a : b;
 }
 
+int64_t budget_output_room(const struct budget *budget, const struct call_estimate *call,
+                           struct spend amount)
+{
+    int64_t room = -1;
+    if (budget->limit.tokens > 0) {
+        int64_t tokens = amount.tokens - call->input_tokens;
+        room           = tokens > 0 ? tokens : 0;
+    }
+    if (budget->limit.nanos == 0 || !call->is_priced || call->output_picos <= 0) return room;
+    __int128 picos =
+        (__int128)amount.nanos * 1'000 - (__int128)call->input_tokens * call->input_picos;
+    __int128 paid = picos > 0 ? picos / call->output_picos : 0;
+    return least(room, paid < INT64_MAX ? (int64_t)paid : INT64_MAX);
+}
+
 struct spend spend_least(struct spend a, struct spend b)
 {
     return (struct spend){least(a.tokens, b.tokens), least(a.nanos, b.nanos)};

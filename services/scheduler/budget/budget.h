@@ -65,6 +65,10 @@ struct spend budget_room(const struct budget *budget, struct spend amount);
 struct spend budget_more(const struct budget *budget, const struct call_estimate *call,
                          struct spend amount);
 
+/** How many tokens of answer fit into `amount`, which is set aside for the call; -1: any number. */
+int64_t budget_output_room(const struct budget *budget, const struct call_estimate *call,
+                           struct spend amount);
+
 /** The lesser of each kind; -1 is more than any. */
 struct spend spend_least(struct spend a, struct spend b);
 

@@ -10,6 +10,7 @@ enum {
     HOLDER_MAX = 128, /* bytes */
     TEXT_MAX   = 1'024,
     LABELS_MAX = 64,
+    SCOPES_MAX = 1'000, /* of a run */
     ENDS_MAX   = 1'000, /* of one message */
 };
 
@@ -99,10 +100,14 @@ static bool is_fine(const Pb__ReserveBudgets *request)
     bool is_fine = id_is_valid(str_from(request->call)) && *request->holder &&
                    is_short(request->holder, HOLDER_MAX) && is_short(request->model, TEXT_MAX) &&
                    is_short(request->key, TEXT_MAX) && is_short(request->namespace_, TEXT_MAX) &&
-                   request->n_labels <= LABELS_MAX;
+                   request->n_labels <= LABELS_MAX && request->n_scopes <= SCOPES_MAX &&
+                   request->n_purses <= RUN_PURSES_MAX;
     for (size_t i = 0; is_fine && i < request->n_labels; i++) {
         is_fine = is_short(request->labels[i]->key, TEXT_MAX) &&
                   is_short(request->labels[i]->value, TEXT_MAX);
+    }
+    for (size_t i = 0; is_fine && i < request->n_purses; i++) {
+        is_fine = id_is_valid(str_from(request->purses[i]->run));
     }
     return is_fine;
 }
@@ -123,6 +128,27 @@ static status reserve(struct rpc_call *call, struct error *reterr)
             HOLDER_MAX, LABELS_MAX, TEXT_MAX);
     }
     return post(call, COMMAND_RESERVE_BUDGETS, request, reterr);
+}
+
+static status admit(struct rpc_call *call, struct error *reterr)
+{
+    Pb__ReserveRun *request = arena_alloc(call->arena, sizeof *request);
+    struct run_place place  = {};
+    if (!request) return no_memory(reterr);
+    *request = *(const Pb__ReserveRun *)call->request;
+    if (!id_is_valid(str_from(request->call)) || !is_short(request->model, TEXT_MAX)) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT,
+                    "a call has an id, and a model of at most %d bytes", TEXT_MAX);
+    }
+    TRY(run_find(call->context, str_from(request->run), call_namespace(call, request->namespace_),
+                 call->arena, &place, reterr));
+    if (!place.shard) return call_moved(call, place.partition);
+    request->run            = text_in(call->arena, str_from(place.id.text));
+    struct command *command = call_command(call, COMMAND_RESERVE_RUN, 0);
+    if (!command || !request->run) return no_memory(reterr);
+    command->request = request;
+    call_post(call, place.shard, command);
+    return STATUS_OK;
 }
 
 static status settle(struct rpc_call *call, struct error *reterr)
@@ -202,11 +228,8 @@ static status list(struct rpc_call *call, struct error *reterr)
 }
 
 const struct rpc_method budget_service_methods[] = {
-    {.name = "Put", .handle = put},
-    {.name = "Get", .handle = get},
-    {.name = "List", .handle = list},
-    {.name = "Delete", .handle = delete_budget},
-    {.name = "Reserve", .handle = reserve},
-    {.name = "Settle", .handle = settle},
-    {},
+    {.name = "Put", .handle = put},         {.name = "Get", .handle = get},
+    {.name = "List", .handle = list},       {.name = "Delete", .handle = delete_budget},
+    {.name = "Reserve", .handle = reserve}, {.name = "Settle", .handle = settle},
+    {.name = "Admit", .handle = admit},     {},
 };

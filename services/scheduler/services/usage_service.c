@@ -134,7 +134,8 @@ static bool is_fine(const Pb__UsageReport *report)
     for (size_t i = 0; is_fine && i < report->n_rows; i++) {
         const Pb__UsageRecord *row = report->rows[i];
         size_t size = strlen(row->namespace_) + strlen(row->key) + strlen(row->workflow) +
-                      strlen(row->provider) + strlen(row->model) + strlen(row->label);
+                      strlen(row->provider) + strlen(row->model) + strlen(row->label) +
+                      strlen(row->run) + strlen(row->call);
         is_fine = row->counters && size <= NAMES_MAX;
     }
     return is_fine;

@@ -38,12 +38,12 @@ static void test_it_is_said_on_the_next_turn(void **)
 {
     struct fixture it;
     begin(&it);
-    assert_true(purse_draw(&it.purse));
+    assert_true(purse_draw(&it.purse, 1));
     assert_int_equal(it.granted + it.refused, 0);
-    assert_false(purse_draw(&it.purse)); /* it is drawing */
+    assert_false(purse_draw(&it.purse, 1)); /* it is drawing */
     while (it.granted + it.refused == 0) loop_turn(it.loop, 100);
     assert_int_equal(it.granted, 1);
-    assert_true(purse_draw(&it.purse));
+    assert_true(purse_draw(&it.purse, 1));
     purse_settle(&it.purse, NULL);
     end(&it);
 }
@@ -52,7 +52,7 @@ static void test_a_call_that_is_over_is_not_told(void **)
 {
     struct fixture it;
     begin(&it);
-    assert_true(purse_draw(&it.purse));
+    assert_true(purse_draw(&it.purse, 1));
     purse_settle(&it.purse, NULL);
     loop_turn(it.loop, 0);
     loop_turn(it.loop, 0);

@@ -84,9 +84,10 @@ static size_t count_files(const struct folder *folder, off_t *ret_size)
 
 static void calls_are_added_up_by_their_names(void **)
 {
-    Pb__Label team                = PB__LABEL__INIT;
-    Pb__Label *labels[]           = {&team};
-    const struct usage_owner bob  = {"other", "bob", labels, 1};
+    Pb__Label team               = PB__LABEL__INIT;
+    Pb__Label *labels[]          = {&team};
+    const struct usage_owner bob = {
+        .namespace_ = "other", .key = "bob", .labels = labels, .label_count = 1};
     struct usage_journal *journal = open_in(NULL);
     Pb__Usage used                = PB__USAGE__INIT;
     team.key                      = "team";
@@ -121,6 +122,40 @@ static void calls_are_added_up_by_their_names(void **)
     assert_int_equal(report->rows[1]->counters->cost_usd_nanos, 0);
     assert_string_equal(report->rows[2]->label, "team=blue");
     assert_string_equal(report->rows[2]->key, "");
+    usage_journal_freep(&journal);
+}
+
+/* Each by itself, also over the death of the process, and one that has used nothing as well. */
+static void calls_of_a_run_stay_apart(void **)
+{
+    CLEANUP(folder_remove) const struct folder folder = folder_new();
+    struct usage_journal *journal                     = open_in(&folder);
+    struct usage_owner owner = {.namespace_ = "default", .key = "alice", .workflow = "w"};
+    Pb__Usage used           = PB__USAGE__INIT;
+    used.calls               = 1;
+    used.cost_source         = PB__COST_SOURCE__COST_SOURCE_ESTIMATED;
+    used.cost_usd_nanos      = 5;
+    owner.run                = "run1";
+    owner.call               = "call1";
+    usage_journal_add(journal, &owner, &used, DAY_US);
+    owner.call = "call2";
+    usage_journal_add(journal, &owner, &used, DAY_US);
+    pb__usage__init(&used);
+    owner.call = "call3";
+    usage_journal_add(journal, &owner, &used, DAY_US);
+    usage_journal_write(journal);
+    usage_journal_freep(&journal);
+
+    journal                       = open_in(&folder);
+    const Pb__UsageReport *report = usage_journal_next(journal);
+    assert_int_equal(report->n_rows, 3);
+    for (size_t i = 0; i < 3; i++) {
+        assert_string_equal(report->rows[i]->run, "run1");
+        assert_string_equal(report->rows[i]->workflow, "w");
+        assert_int_equal(report->rows[i]->call[4], '1' + (char)i);
+        assert_int_equal(report->rows[i]->counters->cost_usd_nanos, i < 2 ? 5 : 0);
+    }
+    assert_int_equal(report->rows[0]->cost_source, PB__COST_SOURCE__COST_SOURCE_ESTIMATED);
     usage_journal_freep(&journal);
 }
 
@@ -394,6 +429,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(calls_are_added_up_by_their_names),
+        cmocka_unit_test(calls_of_a_run_stay_apart),
         cmocka_unit_test(a_report_stays_as_it_was_said),
         cmocka_unit_test(the_next_process_says_what_is_left),
         cmocka_unit_test(calls_of_a_turn_are_one_frame),

@@ -125,6 +125,7 @@ static bool is_change(enum command_kind kind)
     case COMMAND_LEASE_LIMITS:
     case COMMAND_PASS_LIMITS:
     case COMMAND_HOLD_LIMITS:
+    case COMMAND_RESERVE_RUN:
     case COMMAND_REPORT_USAGE:
     case COMMAND_NOTE_AUDIT:
     case COMMAND_MESSAGES:

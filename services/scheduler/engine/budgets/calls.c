@@ -23,6 +23,9 @@ static bool find_payers(const struct engine *engine, const Pb__ReserveBudgets *r
         if (!is_scope) continue; /* no budget has it */
         fits = book_add_payers(engine->book, namespace, buf_str(&scope), ret_payers);
     }
+    for (size_t i = 0; i < request->n_scopes && fits; i++) {
+        fits = book_add_payers(engine->book, namespace, str_from(request->scopes[i]), ret_payers);
+    }
     return fits;
 }
 
@@ -60,12 +63,15 @@ status engine_reserve_budgets(struct engine *engine, struct command *command, st
         return STATUS_OK;
     }
     answer->output_tokens = -1;
-    if (payers.count == 0) return STATUS_OK; /* granted, and nothing to settle */
+    /* Granted, and nothing to settle. */
+    if (payers.count == 0 && request->n_purses == 0) return STATUS_OK;
     ask.job           = request->call;
     ask.number        = 1;
     ask.namespace_    = request->namespace_;
     ask.budgets       = payers.names;
     ask.n_budgets     = payers.count;
+    ask.purses        = request->purses;
+    ask.n_purses      = request->n_purses;
     ask.input_tokens  = request->input_tokens;
     ask.output_tokens = request->output_tokens;
     ask.price         = request->price;

@@ -120,6 +120,22 @@ status engine_scopes_of(struct engine *engine, const Pb__RunView *row, const cha
 /** The row of a run, in the making or as it stands. NOT_FOUND. */
 status engine_run_row(struct engine *engine, str run, Pb__RunView **ret_row, struct error *reterr);
 
+/* --- run_calls.c -------------------------------------------------------------------------------
+ */
+
+/** Of a call of a client that is charged to a run, in that run's partition: Pb__ReserveRun ->
+ * Pb__ReservedRun. */
+status engine_reserve_run(struct engine *engine, struct command *command, struct error *reterr);
+
+/** The call is over: the run is charged, and what was set aside comes back. */
+status engine_take_run_charge(struct engine *engine, const Pb__RunCharge *charge,
+                              struct error *reterr);
+
+/** Tells the partition of the run that `row` names what its call has used. Of the system partition.
+ */
+status engine_tell_run_charge(struct engine *engine, const Pb__UsageRecord *row,
+                              struct error *reterr);
+
 /* --- prices.c ----------------------------------------------------------------------------------
  */
 

@@ -12,6 +12,7 @@
 enum {
     LATE_MAX      = 4'000'000, /* as LEDGER_ASKS_MAX */
     ROW_ARENA_MAX = 1 << 20,   /* bytes */
+    CALL_NUMBER   = 1,         /* of a call that has no lease, in place of the lease's */
 };
 
 struct late {
@@ -167,6 +168,58 @@ int64_t engine_late_funds_due_us(const struct engine *engine)
 {
     const struct heap_link *first = heap_first(&engine->late_funds->by_end);
     return first ? late_of(first)->until_us : INT64_MAX;
+}
+
+/* --- calls of clients --------------------------------------------------------------------------
+ */
+
+static status put_call(struct engine *engine, const struct late *late, struct error *reterr)
+{
+    struct key key;
+    Pb__UnsaidLeaseRecord row = PB__UNSAID_LEASE_RECORD__INIT;
+    Pb__JobFunding funding;
+    funding_to_row(late->funding, &funding);
+    row.job          = late->job.text;
+    row.run          = late->run.text;
+    row.lease_number = late->lease_number;
+    row.until_us     = late->until_us;
+    row.set_aside_us = late->until_us;
+    row.funding      = &funding;
+    lease_row_key(&key, str_from(late->job.text), late->lease_number);
+    return record_put(engine->txn, TABLE_UNSAID_LEASES, key_bytes(&key), &row.base, reterr);
+}
+
+status engine_late_funds_hold(struct engine *engine, const struct id *call, const struct id *run,
+                              struct funding *funding, int64_t until_us, struct error *reterr)
+{
+    const struct late about = {
+        .job = *call, .run = *run, .lease_number = CALL_NUMBER, .until_us = until_us};
+    if (!keep(engine->late_funds, &about, funding)) {
+        return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "too many calls are under way");
+    }
+    return engine_late_funds_put(engine, str_from(call->text), reterr);
+}
+
+struct funding *engine_late_funds_of(const struct engine *engine, str call)
+{
+    const struct late *late = map_get(engine->late_funds->of, call);
+    return late && late->lease_number == CALL_NUMBER ? late->funding : NULL;
+}
+
+status engine_late_funds_put(struct engine *engine, str call, struct error *reterr)
+{
+    const struct late *late = map_get(engine->late_funds->of, call);
+    return late ? put_call(engine, late, reterr) : STATUS_OK;
+}
+
+status engine_late_funds_release(struct engine *engine, str call, struct error *reterr)
+{
+    struct late *late = map_get(engine->late_funds->of, call);
+    struct key key;
+    if (!late) return STATUS_OK;
+    lease_row_key(&key, call, late->lease_number);
+    TRY(txn_delete(engine->txn, TABLE_UNSAID_LEASES, key_bytes(&key), reterr));
+    return end(engine, late, NULL, reterr);
 }
 
 /* --- recovery ----------------------------------------------------------------------------------

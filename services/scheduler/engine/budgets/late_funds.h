@@ -1,6 +1,9 @@
 /**
- * late_funds: what is set aside for calls that were cancelled, until their holders say what they
- * have cost, or the lease is over under which they were made. Part of the engine.
+ * late_funds: what is set aside for calls that have no job, until somebody says what they have
+ * cost, or they must be over. Part of the engine.
+ *
+ * Calls of jobs that were cancelled, until their holders have spoken, or their lease is over; and
+ * calls of clients that are charged to a run (run_calls.c).
  *
  * A worker hears of a cancellation with its next heartbeat and reports then what it has used. Were
  * the money free meanwhile, others would spend it a second time.
@@ -29,6 +32,19 @@ void engine_late_funds_keep(struct engine *engine, struct open_job *job,
  * and nothing was charged. The caller deletes the row. */
 status engine_late_funds_end(struct engine *engine, str job, const Pb__Usage *used,
                              bool *ret_is_kept, struct error *reterr);
+
+/** A call of a client: takes `funding`, which is granted, until engine_late_funds_release() or
+ * `until_us`, and writes its row. RESOURCE_EXHAUSTED: there are too many; then nothing is taken. */
+status engine_late_funds_hold(struct engine *engine, const struct id *call, const struct id *run,
+                              struct funding *funding, int64_t until_us, struct error *reterr);
+
+/** What is set aside for such a call, to be changed; NULL: nothing. Then its row is written anew.
+ */
+struct funding *engine_late_funds_of(const struct engine *engine, str call);
+status engine_late_funds_put(struct engine *engine, str call, struct error *reterr);
+
+/** The call is over: what is set aside for it comes back, if there is something. */
+status engine_late_funds_release(struct engine *engine, str call, struct error *reterr);
 
 /** Gives back what nobody has spoken for in time. */
 status engine_late_funds_expire(struct engine *engine, struct error *reterr);

@@ -137,23 +137,14 @@ static void refuse(const struct ledger_ask *ask, const char *text, struct ledger
 /* How long an answer fits into what was set aside; -1: however long. */
 static int64_t output_room(const struct ledger_ask *ask)
 {
-    const struct call_estimate *call = &ask->estimate;
-    int64_t room                     = INT64_MAX;
+    int64_t room = -1;
     for (size_t i = 0; i < ask->count; i++) {
         const struct charge *charge = &ask->charges[i];
         if (!charge->budget) continue;
-        const struct spend *limit = &charge->budget->account.limit;
-        int64_t tokens            = charge->amount.tokens - call->input_tokens;
-        __int128 picos            = (__int128)charge->amount.nanos * 1'000 -
-                         (__int128)call->input_tokens * call->input_picos;
-        bool has_price = call->is_priced && call->output_picos > 0;
-        if (limit->tokens > 0 && tokens < room) room = tokens;
-        if (limit->nanos == 0 || !has_price) continue;
-        __int128 paid = picos / call->output_picos;
-        if (paid < room) room = (int64_t)paid;
+        int64_t its = budget_output_room(&charge->budget->account, &ask->estimate, charge->amount);
+        if (its >= 0 && (room < 0 || its < room)) room = its;
     }
-    if (room == INT64_MAX) return -1;
-    return room > 0 ? room : 0;
+    return room;
 }
 
 static void decide(struct ledger *ledger, struct ledger_ask *ask, struct ledger_answer *ret_answer)

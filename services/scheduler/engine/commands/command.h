@@ -95,6 +95,7 @@ enum command_kind {
     COMMAND_DELETE_BUDGET,      /* Pb__DeleteBudget -> Pb__DeletedBudget */
     COMMAND_RESERVE_BUDGETS,    /* Pb__ReserveBudgets -> Pb__ReservedBudgets */
     COMMAND_SETTLE_BUDGETS,     /* Pb__SettleBudgets -> Pb__SettledBudgets */
+    COMMAND_RESERVE_RUN,        /* Pb__ReserveRun -> Pb__ReservedRun */
     COMMAND_REPORT_USAGE,       /* Pb__UsageReport -> Pb__UsageReported */
     COMMAND_NOTE_AUDIT,         /* Pb__NoteAudit -> Pb__NotedAudit; its records are changed */
 

@@ -86,6 +86,7 @@ static status execute(struct engine *engine, struct command *command, struct err
     case COMMAND_DELETE_BUDGET: return engine_delete_budget(engine, command, reterr);
     case COMMAND_RESERVE_BUDGETS: return engine_reserve_budgets(engine, command, reterr);
     case COMMAND_SETTLE_BUDGETS: return engine_settle_budgets(engine, command, reterr);
+    case COMMAND_RESERVE_RUN: return engine_reserve_run(engine, command, reterr);
     case COMMAND_REPORT_USAGE: return engine_count_usage(engine, command, reterr);
     case COMMAND_NOTE_AUDIT: return engine_note_audit(engine, command, reterr);
     case COMMAND_STAND: engine_answer(engine, command); return STATUS_OK;

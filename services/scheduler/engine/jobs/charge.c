@@ -13,6 +13,20 @@ enum { TIDY_ROWS = 2 /* looked at with each new one, in turn: so they are bounde
  * may take long where it cannot reach anybody. */
 #define REPORTED_US INT64_C(86'400'000'000)
 
+status engine_charge_run(struct engine *engine, const struct id *job, str run,
+                         const struct usage *usage, struct error *reterr)
+{
+    struct live_run *live = NULL;
+    TRY(engine_run(engine, run, NULL, &live, reterr));
+    if (!live) return STATUS_OK;
+    const struct decide_env env = engine_env(engine);
+    engine_work_begin(engine, run);
+    run_charge(live->run, &env, job, usage, &engine->events);
+    status kept = engine_keep(engine, live, reterr);
+    engine_work_end(engine);
+    return kept;
+}
+
 /* The run's own sum, and those by day. */
 static status charge_run(struct engine *engine, const struct id *job, str run,
                          const Pb__JobReport *report, struct error *reterr)
@@ -22,12 +36,7 @@ static status charge_run(struct engine *engine, const struct id *job, str run,
     TRY(engine_run(engine, run, NULL, &live, reterr));
     if (!live) return STATUS_OK; /* it was deleted, or cannot be read */
     usage_from_wire(engine_usage_of(report), &usage);
-    const struct decide_env env = engine_env(engine);
-    engine_work_begin(engine, run);
-    run_charge(live->run, &env, job, &usage, &engine->events);
-    status kept = engine_keep(engine, live, reterr);
-    engine_work_end(engine);
-    TRY(kept);
+    TRY(engine_charge_run(engine, job, run, &usage, reterr));
     return engine_usage_report(engine, run, report, reterr);
 }
 

@@ -18,6 +18,11 @@
 #include "job.pb-c.h"
 #include "scheduler/engine/engine_internal.h"
 
+/** The run's own sum, also of one that has ended; `job` is what has used it. Nothing of one that
+ * was deleted, or cannot be read. */
+status engine_charge_run(struct engine *engine, const struct id *job, str run,
+                         const struct usage *usage, struct error *reterr);
+
 /** The lease of a job ends without a report: it was cancelled, or its holder was silent for too
  * long. What is set aside for a job that `goes` with it stays so (late_funds.h); one that stays may
  * be leased anew, and asks anew. */

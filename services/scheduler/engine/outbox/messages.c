@@ -66,6 +66,8 @@ static status take(struct engine *engine, const Pb__Message *message, struct err
         return engine_take_budget_drawn(engine, message->budget_drawn, reterr);
     case PB__MESSAGE__CONTENT_AUDIT_RECORDS:
         return engine_take_audit(engine, message->audit_records, reterr);
+    case PB__MESSAGE__CONTENT_RUN_CHARGE:
+        return engine_take_run_charge(engine, message->run_charge, reterr);
     default: break;
     }
     log_write(LOG_ERROR, "message.unknown", LOG_INT("kind", message->content_case));

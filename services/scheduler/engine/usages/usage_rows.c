@@ -39,6 +39,9 @@ static status add(struct engine *engine, const Pb__UsageRecord *names,
     Pb__UsageRecord *there = NULL;
     Pb__UsageRecord row    = *names;
     Pb__UsageCounters sum  = *more;
+    row.run                = "";
+    row.call               = "";
+    row.cost_source        = PB__COST_SOURCE__COST_SOURCE_UNSPECIFIED;
     TRY(key_of(names, &key, reterr));
     status got = record_get(engine->txn, TABLE_USAGE, key_bytes(&key),
                             &pb__usage_record__descriptor, engine->arena, &there, NULL);
@@ -142,6 +145,14 @@ static status spend_tokens(struct engine *engine, const Pb__UsageRecord *row, st
     return tokens > 0 ? engine_spend_key_tokens(engine, row->key, tokens, reterr) : STATUS_OK;
 }
 
+static status count_row(struct engine *engine, const Pb__UsageRecord *row, struct error *reterr)
+{
+    if (*row->call) TRY(engine_tell_run_charge(engine, row, reterr));
+    if (usage_counters_are_zero(row->counters)) return STATUS_OK;
+    TRY(add(engine, row, row->counters, reterr));
+    return spend_tokens(engine, row, reterr);
+}
+
 status engine_count_usage(struct engine *engine, struct command *command, struct error *reterr)
 {
     const Pb__UsageReport *report = command->request;
@@ -161,8 +172,7 @@ status engine_count_usage(struct engine *engine, struct command *command, struct
     answer->last = before ? before->last : 0;
     if (report->number <= answer->last) return STATUS_OK; /* it was counted */
     for (size_t i = 0; i < report->n_rows; i++) {
-        TRY(add(engine, report->rows[i], report->rows[i]->counters, reterr));
-        TRY(spend_tokens(engine, report->rows[i], reterr));
+        TRY(count_row(engine, report->rows[i], reterr));
     }
     answer->last = report->number;
     now.last     = report->number;
