@@ -49,10 +49,26 @@ static status list_budgets(struct rpc_call *call, struct error *)
     return answer(call, STATUS_OK);
 }
 
+/* NULL: nobody keeps books, or they are full. */
+static struct booked *book_of(struct world *world, const char *call, bool may_add)
+{
+    for (size_t i = 0; i < world->booked_count; i++) {
+        if (strcmp(world->booked[i].call, call) == 0) return &world->booked[i];
+    }
+    if (!may_add || !world->booked || world->booked_count == BOOKED_MAX) return NULL;
+    struct booked *booked = &world->booked[world->booked_count++];
+    (void)snprintf(booked->call, sizeof booked->call, "%s", call);
+    return booked;
+}
+
 static status reserve(struct rpc_call *call, struct error *)
 {
-    struct said *said       = said_of(call);
-    Pb__ReservedBudgets *to = call->response;
+    struct said *said                 = said_of(call);
+    const Pb__ReserveBudgets *request = call->request;
+    Pb__ReservedBudgets *to           = call->response;
+    bool is_held                      = said->verdict == GRANTED && said->charged;
+    if (is_held) (void)book_of(call->context, request->call, true);
+    to->output_tokens = said->output_tokens;
     said->reserved++;
     to->verdict     = said->verdict;
     to->charged     = said->charged;
@@ -70,6 +86,12 @@ static status settle(struct rpc_call *call, struct error *)
     if (said->fails_to_settle > 0) {
         said->fails_to_settle--;
         return answer(call, STATUS_INTERNAL);
+    }
+    for (size_t i = 0; i < request->n_ends; i++) {
+        struct booked *booked = book_of(call->context, request->ends[i]->call, false);
+        if (!booked) continue;
+        booked->ends++;
+        booked->tokens += request->ends[i]->used_tokens;
     }
     for (size_t i = 0; i < request->n_ends && said->end_count < ENDS_MAX; i++) {
         struct ended *ended = &said->ends[said->end_count++];

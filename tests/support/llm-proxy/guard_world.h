@@ -15,7 +15,13 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum { TURNS_MAX = 20'000, SECOND_MS = 1'000, ENDS_MAX = 16, CALL_SIZE = 32 };
+enum {
+    TURNS_MAX  = 20'000,
+    SECOND_MS  = 1'000,
+    ENDS_MAX   = 16,
+    CALL_SIZE  = 32,
+    BOOKED_MAX = 10'000,
+};
 
 #define GRANTED PB__BUDGET_VERDICT__BUDGET_VERDICT_GRANTED
 #define WAITING PB__BUDGET_VERDICT__BUDGET_VERDICT_WAITING
@@ -28,11 +34,19 @@ struct ended {
     bool is_unpriced;
 };
 
+/* A call that something was set aside for, and how often its end was heard. */
+struct booked {
+    char call[CALL_SIZE];
+    unsigned ends;
+    int64_t tokens;
+};
+
 /* What the scheduler says, and what it has heard. Set while nobody asks, else under the mutex. */
 struct said {
     size_t budgets;
     Pb__BudgetVerdict verdict;
     bool charged, needs_price, fails_to_reserve;
+    int64_t output_tokens; /* that fit into what is set aside */
     int64_t resets_us;
     unsigned fails_to_settle; /* as often */
     Pb__BreakerState breaker; /* of "llm:one" */
@@ -74,6 +88,8 @@ struct world {
     struct guard *guard;
     pthread_mutex_t mutex;
     struct said said;
+    struct booked *booked; /* the test's: of all calls, as `said` behind the mutex; NULL: none */
+    size_t booked_count;
     atomic_llong now_ms; /* of the loop */
     atomic_uint answered;
 };
