@@ -67,43 +67,15 @@ static bool has_format(json property, const char *name)
     return json_is(format, JSON_TEXT) && str_is(json_str(format), name);
 }
 
-/* Formats of ours say what a value is for, and are no formats of JSON Schema. Owned. */
-static json checked_properties(json properties)
-{
-    json checked = json_object_new(json_count(properties));
-    for (size_t i = 0; i < json_count(properties); i++) {
-        json property = json_ref(json_value_at(properties, i));
-        if (has_format(property, "file") || has_format(property, "keep")) {
-            (void)json_object_remove(&property, str_from("format"));
-        }
-        json_object_put(&checked, json_key_at(properties, i), property);
-    }
-    return checked;
-}
-
-/* What the objects of a list may hold is looked at as well. Takes `property`. */
-static json checked_items(json property)
-{
-    json items   = json_ref(json_get_text(property, "items"));
-    json members = json_get_text(items, "properties");
-    if (json_is(members, JSON_OBJECT)) {
-        json_object_put_text(&items, "properties", checked_properties(members));
-        json_object_put_text(&property, "items", json_ref(items));
-    }
-    json_unref(items);
-    return property;
-}
-
 /* The schema that is checked: `format: blob` means one of several things. Owned. */
 static json checked_params(json params)
 {
-    CLEANUP(json_unrefp) json properties = checked_properties(json_get_text(params, "properties"));
-    json checked                         = json_object_new(json_count(properties));
+    json properties = json_get_text(params, "properties");
+    json checked    = json_object_new(json_count(properties));
     for (size_t i = 0; i < json_count(properties); i++) {
         json property = json_value_at(properties, i);
-        bool is_blob  = has_format(property, "blob");
         json_object_put(&checked, json_key_at(properties, i),
-                        is_blob ? blob_schema() : checked_items(json_ref(property)));
+                        has_format(property, "blob") ? blob_schema() : json_ref(property));
     }
     json schema = json_ref(params);
     json_object_put_text(&schema, "properties", checked);

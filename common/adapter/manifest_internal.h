@@ -89,6 +89,7 @@ void actions_read(struct reading *reading, json map);
 
 /* The rules between the parts (manifest_lint.c), then the examples (example_check.c). */
 void manifest_lint(struct reading *reading);
+void files_lint(struct reading *reading, json parameter); /* at its place */
 void examples_check(struct reading *reading);
 
 #endif

@@ -256,6 +256,24 @@ static void lint_embeds(struct reading *reading, const struct manifest_action *a
     reading_leave(reading, back);
 }
 
+static void lint_files(struct reading *reading, json properties)
+{
+    for (size_t i = 0; i < json_count(properties); i++) {
+        size_t back = reading_enter(reading, json_key_at(properties, i).ptr);
+        files_lint(reading, json_value_at(properties, i));
+        reading_leave(reading, back);
+    }
+}
+
+static void lint_params(struct reading *reading, json params)
+{
+    size_t back  = reading_enter(reading, "params");
+    size_t inner = reading_enter(reading, "properties");
+    lint_files(reading, json_get_text(params, "properties"));
+    reading_leave(reading, inner);
+    reading_leave(reading, back);
+}
+
 static void lint_aliases(struct reading *reading, const struct manifest_action *action)
 {
     size_t back = reading_enter(reading, "aliases");
@@ -327,6 +345,7 @@ static void lint_action(struct reading *reading, struct manifest_action *action,
     }
     lint_aliases(reading, action);
     lint_embeds(reading, action);
+    lint_params(reading, json_get_text(map, "params"));
     lint_steps(reading, action, map);
     lint_before(reading, action, map);
     size_t back = reading_enter(reading, "idempotency");
@@ -341,7 +360,10 @@ void manifest_lint(struct reading *reading)
     struct manifest *manifest = reading->manifest;
     json actions              = json_get_text(manifest->root, "actions");
     lint_names(reading);
-    size_t back = reading_enter(reading, "actions");
+    size_t back = reading_enter(reading, "common_params");
+    lint_files(reading, json_get_text(manifest->root, "common_params"));
+    reading_leave(reading, back);
+    back = reading_enter(reading, "actions");
     for (size_t i = 0; i < manifest->action_count; i++) {
         size_t of_one = reading_enter(reading, manifest->actions[i].name);
         lint_action(reading, &manifest->actions[i], json_value_at(actions, i));

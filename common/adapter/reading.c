@@ -240,7 +240,9 @@ static void move_findings(struct reading *reading, const struct diagnostics *fou
 
 struct schema *schema_at(struct reading *reading, json source)
 {
-    const struct schema_options options = {.assert_formats = true};
+    /* Ours, which say what a value is for. */
+    static const char *const own[]      = {"file", "keep", NULL};
+    const struct schema_options options = {.assert_formats = true, .passed_formats = own};
     struct diagnostics *found           = diagnostics_new(reading->arena);
     struct schema *schema               = NULL;
     struct error ignored                = {};

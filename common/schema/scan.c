@@ -104,6 +104,14 @@ static void rule_types(struct schema_rule *rule)
     }
 }
 
+static bool is_passed(const struct compiler *compiler, str format)
+{
+    for (const char *const *one = compiler->options->passed_formats; one && *one; one++) {
+        if (str_is(format, *one)) return true;
+    }
+    return false;
+}
+
 static void rule_format(struct compiler *compiler, const struct schema_node *node,
                         struct schema_rule *rule)
 {
@@ -112,6 +120,7 @@ static void rule_format(struct compiler *compiler, const struct schema_node *nod
         !(node->dialect->vocabularies & VOCABULARY_FORMAT_ASSERT)) {
         return;
     }
+    if (is_passed(compiler, json_str(rule->value))) return;
     rule->format = schema_format_find(json_str(rule->value));
     if (!rule->format) {
         compiler_found(compiler, node, STATUS_UNIMPLEMENTED, str_from("format"),

@@ -37,6 +37,7 @@ struct schema_options {
     const char *uri;                         /* of `source`: what its references are relative to */
     const struct schema_document *documents; /* NULL: none */
     bool assert_formats;                     /* `format` refuses; default: only css-selector */
+    const char *const *passed_formats;       /* that check nothing then; NULL-terminated, or NULL */
 
     /* Asked for a document that is not among `documents`, by its absolute URI, without fragment;
      * a view, JSON_INVALID: there is none. NULL: nobody is asked. */

@@ -84,6 +84,7 @@ const pages = {
   '/': () => html(`<title>List</title><ul></ul><script>fetch('/moved').then((answer) => answer.json()).then((all) => {
     for (const one of all) document.querySelector('ul').innerHTML += '<li><a href="' + one.toLowerCase() + '">' + one + document.cookie + '</a>'; history.pushState(null, '', '/list/');
   });</script>`, { 'set-cookie': 'n=1; Path=/' }),
+  '/awaited': () => html(`<ul></ul><script>setTimeout(() => { document.querySelector('ul').innerHTML = '<li>One<li>Two' }, 1500)</script>`), // long after it is loaded
   '/made': () => html(`<ul></ul><script>document.querySelector('ul').innerHTML = '<li>One<li>Two'</script>`), // whole when it is loaded
   '/moved': () => ({ status: 302, headers: { location: '/api/items' }, text: '' }),
   '/api/items': () => ({ body: ['One', 'Two'] }),
@@ -164,12 +165,17 @@ async function checkPages(ask) {
   assert.match(first.headers['user-agent'], /^Mozilla\/5.0 \(compatible; tutti\/[\d.]+; \+https:\/\/example.org\/robot\)$/);
 }
 
-async function checkScraping(ask) {
-  const [page, { results }] = await Promise.all([
+async function checkScraping(ask, refused) {
+  const awaited = { render: true, wait_for: 'li:nth-child(2)', selectors: { items: 'li' } };
+  const [page, { results }, late, { results: [lateOfMany] }] = await Promise.all([
     ask('web.scrape_page', { url: `${site.url}/made`, render: true, selectors: { items: 'li' } }),
     ask('web.scrape_batch', { urls: [`${site.url}/made`, `${site.url}/busy`], render: true, selectors: { items: 'li' } }),
+    ask('web.scrape_page', { url: `${site.url}/awaited`, ...awaited }),
+    ask('web.scrape_batch', { urls: [`${site.url}/awaited`], ...awaited }),
   ]);
+  for (const one of [late, lateOfMany]) assert.deepEqual(one.data, { items: ['One', 'Two'] }, 'what was waited for');
   assert.deepEqual(page.data, { items: ['One', 'Two'] });
+  assert.match(await refused('web.scrape_page', { url: `${site.url}/made`, wait_for: 'li' }), /`wait_for` needs `render: true`/);
   assert.deepEqual(results.map(({ data, error }) => data ?? error.status), [{ items: ['One', 'Two'] }, 503]);
 }
 
@@ -253,7 +259,7 @@ const shown = async (suite) => {
   };
   assert.deepEqual(await browsers(), [], 'nobody has needed it');
   await checkPages(ask);
-  await checkScraping(ask);
+  await checkScraping(ask, refused);
   await checkPictures(ask);
   await checkTemplates(ask, refused);
   await checkLimits(ask, refused);

@@ -7,6 +7,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+enum { LEVELS_MAX = 64 /* of arguments within each other; JSON here has no more */ };
+
 static bool has_format(json property, const char *format)
 {
     json given = json_get_text(property, "format");
@@ -18,6 +20,78 @@ static json properties_of(const struct manifest_action *action)
     return json_get_text(action->params, "properties");
 }
 
+/* --- where they lie ----------------------------------------------------------------------------
+ */
+
+/* A value within the arguments, and what the manifest says of it. */
+struct place {
+    str name; /* of the argument that it is, or lies in */
+    json schema, value;
+    bool is_argument;
+};
+
+typedef status place_fn(const struct place *place, void *context, struct error *reterr);
+
+struct level {
+    json schema, value;
+    size_t next;
+};
+
+/* What the members of a map, or the items of a list, are by `properties` and `items`. */
+static bool next_within(struct level *level, str *ret_key, json *ret_schema, json *ret_value)
+{
+    bool is_map = json_is(level->value, JSON_OBJECT);
+    json inner  = json_get_text(level->schema, is_map ? "properties" : "items");
+    if (!json_is(inner, JSON_OBJECT)) return false;
+    size_t at = level->next++;
+    if (at >= json_count(is_map ? inner : level->value)) return false;
+    *ret_key    = is_map ? json_key_at(inner, at) : (str){};
+    *ret_schema = is_map ? json_value_at(inner, at) : inner;
+    *ret_value  = is_map ? json_get(level->value, *ret_key) : json_at(level->value, at);
+    return true;
+}
+
+/* Long lists of numbers are not gone through. */
+static bool may_hold_files(json schema, json value)
+{
+    json items = json_get_text(schema, "items");
+    if (json_is(value, JSON_OBJECT)) return true;
+    return json_is(value, JSON_ARRAY) &&
+           (has_format(items, "file") || json_count(json_get_text(items, "properties")) > 0 ||
+            !json_is(json_get_text(items, "items"), JSON_INVALID));
+}
+
+/* Visits all that there is, as far as the manifest tells of it, until one fails. */
+static status places_visit(const struct manifest_action *action, json params, place_fn *visit,
+                           void *context, struct error *reterr)
+{
+    struct level levels[LEVELS_MAX] = {{.schema = action->params, .value = params}};
+    size_t depth                    = 1;
+    struct place place              = {};
+    str key                         = {};
+    while (depth > 0) {
+        if (!next_within(&levels[depth - 1], &key, &place.schema, &place.value)) {
+            depth--;
+            continue;
+        }
+        place.is_argument = depth == 1;
+        if (place.is_argument) place.name = key;
+        TRY(visit(&place, context, reterr));
+        if (depth == LEVELS_MAX || !may_hold_files(place.schema, place.value)) continue;
+        levels[depth++] = (struct level){.schema = place.schema, .value = place.value};
+    }
+    return STATUS_OK;
+}
+
+/* The id of the stored file that stands there; JSON_INVALID: none does. */
+static json id_at(const struct place *place)
+{
+    bool is_blob = place->is_argument && has_format(place->schema, "blob") &&
+                   json_is(place->value, JSON_OBJECT);
+    if (is_blob) return json_get_text(place->value, "file");
+    return has_format(place->schema, "file") ? place->value : json_invalid();
+}
+
 /* --- which there are ---------------------------------------------------------------------------
  */
 
@@ -26,40 +100,20 @@ struct finding {
     size_t count;
 };
 
-static void take(struct finding *found, json id)
+static status take(const struct place *place, void *context, struct error *)
 {
-    bool is_there = json_is(id, JSON_TEXT) && found->count <= FILE_SET_MAX;
+    struct finding *found = context;
+    json id               = id_at(place);
+    bool is_there         = json_is(id, JSON_TEXT) && found->count <= FILE_SET_MAX;
     if (is_there) found->ids[found->count++] = json_str(id);
-}
-
-/* Members of the objects of a list. */
-static void take_list(struct finding *found, json property, json list)
-{
-    json members = json_get_text(json_get_text(property, "items"), "properties");
-    for (size_t i = 0; i < json_count(members); i++) {
-        if (!has_format(json_value_at(members, i), "file")) continue;
-        for (size_t k = 0; k < json_count(list); k++) {
-            json one = json_at(list, k);
-            if (!json_is(one, JSON_OBJECT)) continue;
-            take(found, json_get(one, json_key_at(members, i)));
-        }
-    }
+    return STATUS_OK;
 }
 
 size_t file_arguments_find(const struct manifest_action *action, json params,
                            str ret_ids[FILE_SET_MAX + 1])
 {
     struct finding found = {.ids = ret_ids};
-    json properties      = properties_of(action);
-    if (!json_is(params, JSON_OBJECT)) return 0;
-    for (size_t i = 0; i < json_count(properties); i++) {
-        json property = json_value_at(properties, i);
-        json value    = json_get(params, json_key_at(properties, i));
-        bool is_blob  = has_format(property, "blob") && json_is(value, JSON_OBJECT);
-        if (is_blob) take(&found, json_get_text(value, "file"));
-        if (has_format(property, "file")) take(&found, value);
-        if (json_is(value, JSON_ARRAY)) take_list(&found, property, value);
-    }
+    (void)places_visit(action, params, take, &found, NULL);
     return found.count;
 }
 
@@ -85,19 +139,23 @@ static bool fits_type(json patterns, const char *type)
     return fits;
 }
 
-static status check(str name, json property, const struct stored_file *file, struct error *reterr)
+static status check(const struct place *place, void *context, struct error *reterr)
 {
+    json id           = id_at(place);
     uint64_t size_max = 0;
-    bool has_max      = config_size_from(json_get_text(property, "max_size"), &size_max);
+    bool has_max      = config_size_from(json_get_text(place->schema, "max_size"), &size_max);
+    const struct stored_file *file = NULL;
+    if (json_is(id, JSON_TEXT)) file = file_set_find(context, json_str(id));
+    if (!file) return STATUS_OK;
     if (has_max && file->data.len > size_max) {
         return fail(reterr, STATUS_INVALID_ARGUMENT,
                     "`" STR_FMT "`: the file `%s` has %zu bytes, at most %" PRIu64 " are taken",
-                    STR_ARG(name), file->id, file->data.len, size_max);
+                    STR_ARG(place->name), file->id, file->data.len, size_max);
     }
-    if (fits_type(json_get_text(property, "mime"), file->media_type)) return STATUS_OK;
+    if (fits_type(json_get_text(place->schema, "mime"), file->media_type)) return STATUS_OK;
     return fail(reterr, STATUS_INVALID_ARGUMENT,
-                "`" STR_FMT "`: the file `%s` is %s, which is not taken", STR_ARG(name), file->id,
-                file->media_type);
+                "`" STR_FMT "`: the file `%s` is %s, which is not taken", STR_ARG(place->name),
+                file->id, file->media_type);
 }
 
 static json shown_new(const char *id, const char *name, const char *mime, int64_t size,
@@ -112,41 +170,17 @@ static json shown_new(const char *id, const char *name, const char *mime, int64_
     return shown;
 }
 
-/* Members of the objects of a list. */
-static status check_list(str name, json property, json list, const struct file_set *files,
-                         struct error *reterr)
-{
-    json members = json_get_text(json_get_text(property, "items"), "properties");
-    for (size_t i = 0; i < json_count(members); i++) {
-        json member = json_value_at(members, i);
-        for (size_t k = 0; has_format(member, "file") && k < json_count(list); k++) {
-            json one = json_at(list, k);
-            if (!json_is(one, JSON_OBJECT)) continue;
-            json id = json_get(one, json_key_at(members, i));
-            const struct stored_file *file =
-                json_is(id, JSON_TEXT) ? file_set_find(files, json_str(id)) : NULL;
-            if (file) TRY(check(name, member, file, reterr));
-        }
-    }
-    return STATUS_OK;
-}
-
 status file_arguments_fill(const struct manifest_action *action, const struct file_set *files,
                            json *params, struct error *reterr)
 {
     json properties = properties_of(action);
+    TRY(places_visit(action, *params, check, (void *)(uintptr_t)files, reterr));
     for (size_t i = 0; i < json_count(properties); i++) {
-        str name      = json_key_at(properties, i);
-        json property = json_value_at(properties, i);
-        json value    = json_get(*params, name);
-        json id       = json_is(value, JSON_OBJECT) ? json_get_text(value, "file") : value;
-        bool is_blob  = has_format(property, "blob") && json_is(value, JSON_OBJECT);
-        if (json_is(value, JSON_ARRAY)) TRY(check_list(name, property, value, files, reterr));
-        if (!json_is(id, JSON_TEXT) || !(is_blob || has_format(property, "file"))) continue;
-        const struct stored_file *file = file_set_find(files, json_str(id));
+        str name   = json_key_at(properties, i);
+        json id    = json_get_text(json_get(*params, name), "file");
+        bool is_it = has_format(json_value_at(properties, i), "blob") && json_is(id, JSON_TEXT);
+        const struct stored_file *file = is_it ? file_set_find(files, json_str(id)) : NULL;
         if (!file) continue;
-        TRY(check(name, property, file, reterr));
-        if (!is_blob) continue;
         json_object_put(params, name,
                         shown_new(file->id, file->name, file->media_type, (int64_t)file->data.len,
                                   file->sha256));

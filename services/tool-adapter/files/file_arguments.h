@@ -3,7 +3,7 @@
  * be kept.
  *
  *     body: {file: 01M8...}            a parameter with `format: blob`
- *     file: 01M8...                    one with `format: file`, also within the objects of a list
+ *     file: 01M8...                    one with `format: file`, also deep within maps and lists
  *     keep: {subject: ann}             one with `format: keep`: {name, subject, expires_in}
  *
  * Of a file in place of a blob an expression sees {file, name, mime, size, sha256}, never its
@@ -25,7 +25,7 @@ size_t file_arguments_find(const struct manifest_action *action, json params,
                            str ret_ids[FILE_SET_MAX + 1]);
 
 /** Says of each blob what it is. INVALID_ARGUMENT: the action does not take files of its type, or
- * of its size (`mime`, `max_size` of the parameter, or of the member of a list's objects). */
+ * of its size (`mime`, `max_size` beside the format). */
 status file_arguments_fill(const struct manifest_action *action, const struct file_set *files,
                            json *params, struct error *reterr);
 

@@ -143,6 +143,8 @@ static const char desk_text[] =
     "        more:\n"
     "          type: array\n"
     "          items: {properties: {of: {format: file, max_size: 3B, mime: [text/*]}}}\n"
+    "        deep: {properties: {in: {type: array, items: {type: array, items: {format: file, "
+    "max_size: 3B}}}}}\n"
     "    request: {builtin: web.stamp, params: {}}\n"
     "    output: {}\n"
     "    example: {params: {}}\n"

@@ -127,6 +127,9 @@ static void test_stored_files_in_a_list_are_measured_and_looked_at(void **)
         {"{\"more\":[{\"of\":\"A\"},{\"of\":\"B\"}]}",
          "`more`: the file `B` has 4 bytes, at most 3"},
         {"{\"more\":[{\"of\":\"C\"}]}", "`more`: the file `C` is image/png, which is not taken"},
+        {"{\"deep\":{\"in\":[[],[\"A\",\"C\"],7,{\"of\":\"B\"}]},\"more\":{\"of\":\"B\"}}", NULL},
+        {"{\"deep\":{\"in\":[[\"A\"],[\"A\",\"B\"]]}}",
+         "`deep`: the file `B` has 4 bytes, at most 3"},
     };
     CLEANUP(desk_close) struct desk desk;
     CLEANUP(file_set_freep) struct file_set *files = file_set_of(stored, ARRAY_LEN(stored));
@@ -141,6 +144,33 @@ static void test_stored_files_in_a_list_are_measured_and_looked_at(void **)
     }
 }
 
+static void test_stored_files_are_found_wherever_they_lie(void **)
+{
+    str ids[FILE_SET_MAX + 1];
+    CLEANUP(desk_close) struct desk desk;
+    CLEANUP(json_unrefp)
+    json params =
+        parsed("{\"body\":{\"file\":\"A\"},\"more\":[{\"of\":\"B\"},{\"of\":7},\"x\"],"
+               "\"deep\":{\"in\":[[\"C\",\"D\"],\"x\",[\"E\"]],\"of\":\"x\"},\"x\":\"x\"}");
+    desk_open(&desk);
+    const struct manifest_action *action = manifest_action(desk.manifest, str_from("stamp"));
+    assert_int_equal(file_arguments_find(action, params, ids), 5);
+    for (size_t i = 0; i < 5; i++) {
+        const char name[] = {(char)('A' + i), '\0'};
+        assert_true(str_is(ids[i], name));
+    }
+    assert_int_equal(file_arguments_find(action, json_null(), ids), 0);
+    CLEANUP(json_unrefp) json many = json_object_new(1);
+    json list                      = json_array_new(2 * FILE_SET_MAX);
+    for (size_t i = 0; i < 2 * (size_t)FILE_SET_MAX; i++) {
+        json one = json_object_new(1);
+        json_object_put_text(&one, "of", json_text_from("A"));
+        json_array_push(&list, one);
+    }
+    json_object_put_text(&many, "more", list);
+    assert_int_equal(file_arguments_find(action, many, ids), FILE_SET_MAX + 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -148,6 +178,7 @@ int main(void)
         cmocka_unit_test(test_a_stored_file_is_not_given_to_others),
         cmocka_unit_test(test_an_output_is_as_promised_or_none),
         cmocka_unit_test(test_what_comes_along_is_measured_and_looked_at),
+        cmocka_unit_test(test_stored_files_are_found_wherever_they_lie),
         cmocka_unit_test(test_stored_files_in_a_list_are_measured_and_looked_at),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
