@@ -68,8 +68,9 @@ scenario('jobs of a failing target are held, probed and released', { needs: NEED
     for (let i = 0; i < HELD; i++) runs.push(await suite.startRun('caller', { url: upstream.url, path: `held${i}` }));
     assert.equal((await suite.api.ok('GET', '/v1/queues/tools')).held, HELD);
     assert.equal((await breakerOf(suite, upstream)).held, HELD);
-    const [wait] = (await suite.api.ok('GET', `/v1/runs/${runs[0].id}`)).waiting_for;
+    const [wait] = (await suite.api.ok('GET', `/v1/runs/${runs[0].id}?explain=true`)).waiting_for;
     assert.equal(wait.kind, 'breaker');
+    assert.match(wait.reason, /held by the circuit breaker of .* since 20.*: open since 20.*tried again at 20/);
     assert.ok(wait.detail.startsWith(targetOf(upstream)), wait.detail);
     const job = wait.detail.split(' ').at(-1);
     assert.equal((await suite.api.ok('GET', `/v1/jobs/${job}`)).state, 'held');

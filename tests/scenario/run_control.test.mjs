@@ -181,6 +181,41 @@ scenario('why a run does not move, in sentences', { needs: [...NEEDS, 'tool-adap
   const paused = await why(run.nap);
   assert.equal(paused.kind, 'paused');
   assert.match(paused.reason, /suspended it at 20.*lunch/);
+
+  await suite.apply(define('two', '  - l: { listen: { to: { any: [ { with: { type: order.paid } }, { with: { type: order.lost } } ] } } }'));
+  const two = await why(await start('two'));
+  assert.deepEqual([two.kind, two.detail], ['event', 'order.paid, order.lost']);
+  assert.match(two.reason, /waits for an event of type order.paid, order.lost since 20/);
+});
+
+scenario('why a call does not go out: queues, their limits, breakers', { needs: [...NEEDS, 'tool-adapter'], checkNeeds: false }, async (suite) => {
+  const why = async (run) => (await suite.api.ok('GET', `/v1/runs/${run.id}?explain=true`)).waiting_for[0];
+  await suite.apply(define('own', '  - j: { call: worker.grind, with: { n: 1 }, metadata: { tutti: { queue: mill } } }'));
+  await suite.apply(define('away', '  - j: { call: http, with: { method: get, endpoint: http://127.0.0.1:9/x } }'));
+  await suite.api.ok('POST', '/v1/queues/mill/pause');
+  const runs = [await suite.startRun('own'), await suite.startRun('own')];
+  const shut = await why(runs[0]);
+  assert.match(shut.reason, /waits since 20.*queue mill is paused/);
+  assert.equal(shut.advice, '`tutti queue resume mill`');
+
+  await suite.api.ok('PATCH', '/v1/queues/mill', { concurrency: 1 });
+  await suite.api.ok('POST', '/v1/queues/mill/resume');
+  const { jobs: [job] } = await suite.api.ok('POST', '/v1/queues/mill/poll', { worker: 'w', max: 9 });
+  const full = await why(runs.find((run) => run.id !== job.run));
+  assert.deepEqual([full.kind, full.detail], ['limit', 'queue:mill']);
+  assert.match(full.reason, /limit of queue mill \(1 of its jobs are at work, and 1 may be\)/);
+  await suite.api.ok('PATCH', '/v1/queues/mill', { concurrency: null, rate: { count: 1, per: '24h' } });
+  await suite.api.ok('POST', '/v1/queues/mill/poll', { worker: 'w', max: 9 });
+  const late = await why(await suite.startRun('own'));
+  assert.equal(late.kind, 'limit');
+  assert.match(late.reason, /limit of queue mill \(1 in 1d; the next one at 20/);
+
+  const target = 'tool:127.0.0.1:9';
+  await suite.api.ok('POST', `/v1/circuit-breakers/${encodeURIComponent(target)}/open`);
+  const held = await why(await suite.startRun('away'));
+  assert.deepEqual([held.kind, held.state], ['breaker', 'held']);
+  assert.match(held.reason, /held by the circuit breaker of tool:127.0.0.1:9 since 20.*opened by hand at 20/);
+  assert.equal(held.advice, `let it go on: \`tutti breakers ${target} reset\``);
 });
 
 scenario('bulk: many runs by a filter, over a scheduler that dies', { needs: NEEDS, checkNeeds: false }, async (suite) => {

@@ -52,36 +52,74 @@ static status add(struct why *why, const char *kind, int64_t since_us, struct er
 /* --- jobs --------------------------------------------------------------------------------------
  */
 
-/* How many workers serve a queue. */
-static status count_workers(struct why *why, const Pb__LeasedJob *job, uint64_t *ret_count,
-                            struct error *reterr)
+/* The queue of a job; a zeroed one if nothing has been in it yet. */
+static status find_queue(struct why *why, const Pb__JobRecord *record, Pb__QueueView *ret_queue,
+                         struct error *reterr)
 {
     struct board_queues queues = {};
-    *ret_count                 = 0;
-    TRY(board_queues(why->shard->board, job->namespace_, job->queue, why->arena, &queues, reterr));
-    for (size_t i = 0; i < queues.count; i++) *ret_count += queues.items[i]->workers;
+    *ret_queue                 = (Pb__QueueView)PB__QUEUE_VIEW__INIT;
+    TRY(board_queues(why->shard->board, record->queue_namespace, record->job->queue, why->arena,
+                     &queues, reterr));
+    if (queues.count > 0) *ret_queue = *queues.items[0];
     return STATUS_OK;
 }
 
-static status explain_queued(struct why *why, const Pb__LeasedJob *job, struct error *reterr)
+static const char *rate_text(struct why *why, uint32_t count, int64_t period_us, int64_t opens_us)
 {
-    uint64_t workers = 0;
+    char per[TIME_TEXT_SIZE];
+    duration_format(period_us, per);
+    return said(arena_printf(why->arena, "%u in %s; the next one at %s", count, per,
+                             time_text(why, opens_us)));
+}
+
+/* False: the queue hands out what waits in it. */
+static bool explain_shut_queue(struct why *why, const Pb__LeasedJob *job,
+                               const Pb__QueueView *queue)
+{
+    Pb__Waiting *one  = why->one;
+    const char *since = time_text(why, one->since_us);
+    if (queue->paused) {
+        one->reason =
+            said(arena_printf(why->arena, "the call %s at %s waits since %s: queue %s is paused",
+                              job->function, one->task, since, job->queue));
+        one->advice = said(arena_printf(why->arena, "`tutti queue resume %s`", job->queue));
+        return true;
+    }
+    bool is_full      = queue->share > 0 && queue->running >= queue->share;
+    bool is_throttled = queue->opens_us > clock_unix_us();
+    if (!is_full && !is_throttled) return false;
+    const char *rule =
+        is_full ? said(arena_printf(why->arena, "%llu of its jobs are at work, and %u may be",
+                                    (unsigned long long)queue->running, queue->share))
+                : rate_text(why, queue->rate_count, queue->rate_period_us, queue->opens_us);
+    one->kind   = "limit";
+    one->detail = said(arena_printf(why->arena, "queue:%s", job->queue));
+    one->due_us = is_full ? 0 : queue->opens_us;
+    one->reason =
+        said(arena_printf(why->arena, "%s at %s is held by the limit of queue %s (%s) since %s",
+                          job->function, one->task, job->queue, rule, since));
+    one->advice = said(arena_printf(why->arena, "wait, or give more room: `tutti queue set %s %s`",
+                                    job->queue, is_full ? "--concurrency" : "--rate"));
+    return true;
+}
+
+static void explain_queued(struct why *why, const Pb__LeasedJob *job, const Pb__QueueView *queue)
+{
     Pb__Waiting *one = why->one;
-    TRY(count_workers(why, job, &workers, reterr));
     one->reason =
         said(arena_printf(why->arena, "the call %s at %s waits for a worker of queue %s since %s",
                           job->function, one->task, job->queue, time_text(why, one->since_us)));
-    if (workers == 0) {
+    if (queue->workers == 0) {
         one->advice = said(arena_printf(
             why->arena, "no worker serves queue %s: start one (`tutti queue %s` shows it)",
             job->queue, job->queue));
     } else {
-        one->advice = said(arena_printf(why->arena,
-                                        "%llu worker(s) serve queue %s and are busy: wait, or "
-                                        "start more (`tutti queue %s`)",
-                                        (unsigned long long)workers, job->queue, job->queue));
+        one->advice =
+            said(arena_printf(why->arena,
+                              "%llu worker(s) serve queue %s and are busy: wait, or "
+                              "start more (`tutti queue %s`)",
+                              (unsigned long long)queue->workers, job->queue, job->queue));
     }
-    return STATUS_OK;
 }
 
 /* The limit of `name`, if jobs wait for it; else NULL. */
@@ -116,16 +154,13 @@ static status find_limit(struct why *why, const Pb__JobRecord *record,
 static const char *rule_text(struct why *why, const Pb__LimitView *limit)
 {
     const Pb__LimitRule *rule = limit->rule;
-    char per[TIME_TEXT_SIZE];
-    bool is_full = rule->concurrency > 0 && limit->used >= rule->concurrency;
+    bool is_full              = rule->concurrency > 0 && limit->used >= rule->concurrency;
     if (is_full) {
         return said(arena_printf(why->arena, "%llu of %u are at work",
                                  (unsigned long long)limit->used, rule->concurrency));
     }
     if (limit->opens_us == 0) return "its permits are used by others";
-    duration_format(rule->rate_period_us, per);
-    return said(arena_printf(why->arena, "%u in %s; the next one at %s", rule->rate_count, per,
-                             time_text(why, limit->opens_us)));
+    return rate_text(why, rule->rate_count, rule->rate_period_us, limit->opens_us);
 }
 
 static void explain_limit(struct why *why, const Pb__LeasedJob *job, const Pb__LimitView *limit)
@@ -140,6 +175,22 @@ static void explain_limit(struct why *why, const Pb__LeasedJob *job, const Pb__L
                                           job->function, one->task, limit->name, rule, since));
     one->advice =
         said(arena_printf(why->arena, "wait, or give more room: `tutti limits %s`", limit->name));
+}
+
+/* Nobody has it, and it is due. */
+static status explain_ready(struct why *why, const Pb__JobRecord *record, struct error *reterr)
+{
+    const Pb__LimitView *limit = NULL;
+    Pb__QueueView queue        = PB__QUEUE_VIEW__INIT;
+    TRY(find_queue(why, record, &queue, reterr));
+    if (explain_shut_queue(why, record->job, &queue)) return STATUS_OK;
+    TRY(find_limit(why, record, &limit, reterr));
+    if (limit) {
+        explain_limit(why, record->job, limit);
+    } else {
+        explain_queued(why, record->job, &queue);
+    }
+    return STATUS_OK;
 }
 
 static status explain_job(struct why *why, struct error *reterr)
@@ -176,11 +227,52 @@ static status explain_job(struct why *why, struct error *reterr)
                                         job->attempt));
         one->advice = "wait, or mend what it calls; `tutti logs` shows the error";
     } else {
-        const Pb__LimitView *limit = NULL;
-        TRY(find_limit(why, record, &limit, reterr));
-        if (!limit) return explain_queued(why, job, reterr);
-        explain_limit(why, job, limit);
+        return explain_ready(why, record, reterr);
     }
+    return STATUS_OK;
+}
+
+/* What the breaker of a target says about a call that waits for it. */
+static void put_breaker(struct why *why, const char *target, const struct breaker *breaker)
+{
+    Pb__Waiting *one   = why->one;
+    const char *state  = time_text(why, breaker->since_us);
+    const char *reason = "it closes just now";
+    one->advice        = "wait";
+    one->due_us        = breaker_until_us(breaker);
+    if (breaker->is_forced) {
+        reason = said(arena_printf(why->arena, "it was opened by hand at %s", state));
+        one->advice =
+            said(arena_printf(why->arena, "let it go on: `tutti breakers %s reset`", target));
+    } else if (breaker->state == BREAKER_OPEN) {
+        reason =
+            said(arena_printf(why->arena, "open since %s, as calls have failed; tried again at %s",
+                              state, time_text(why, breaker->half_open_us)));
+        one->advice = said(
+            arena_printf(why->arena, "wait, or mend %s and let it go on: `tutti breakers %s reset`",
+                         target, target));
+    } else if (breaker->held_until_us > clock_unix_us()) {
+        reason =
+            said(arena_printf(why->arena, "who is called has asked for rest until %s (Retry-After)",
+                              time_text(why, breaker->held_until_us)));
+    } else if (breaker->state == BREAKER_HALF_OPEN) {
+        reason = said(arena_printf(why->arena, "half-open since %s, one call tries it", state));
+    }
+    one->reason = said(
+        arena_printf(why->arena, "the call at %s is held by the circuit breaker of %s since %s: %s",
+                     one->task, target, time_text(why, one->since_us), reason));
+}
+
+/* The detail is `<target>: job <id>`, and no target has a space in it. */
+static status explain_breaker(struct why *why, struct error *reterr)
+{
+    const char *detail     = why->one->detail;
+    struct breaker breaker = {};
+    str target             = {.ptr = detail, .len = strcspn(detail, " ")};
+    if (target.len > 0) target.len--;
+    TRY(target_breaker_get(why->txn, target, why->arena, &breaker, reterr));
+    why->one->state = "held";
+    put_breaker(why, said(text_in(why->arena, target)), &breaker);
     return STATUS_OK;
 }
 
@@ -193,6 +285,7 @@ static status explain_task(struct why *why, struct error *reterr)
     const char *since = time_text(why, one->since_us);
     const char *run   = why->view->id;
     if (strcmp(one->kind, "job") == 0) return explain_job(why, reterr);
+    if (strcmp(one->kind, "breaker") == 0) return explain_breaker(why, reterr);
     if (strcmp(one->kind, "budget") == 0) {
         one->reason = said(arena_printf(why->arena, "the call at %s is held since %s: %s",
                                         one->task, since, one->detail));
@@ -226,10 +319,12 @@ static status explain_task(struct why *why, struct error *reterr)
                                         one->task, one->detail, since));
         one->advice = said(arena_printf(why->arena, "`tutti why %s`", one->detail));
     } else {
-        one->reason =
-            said(arena_printf(why->arena, "%s waits for an event since %s", one->task, since));
-        one->advice = said(
-            arena_printf(why->arena, "send it: `tutti signal %s NAME`, or POST /v1/events", run));
+        bool has_type    = *one->detail != '\0';
+        const char *type = has_type ? one->detail : "NAME";
+        one->reason = said(arena_printf(why->arena, "%s waits for an event%s%s since %s", one->task,
+                                        has_type ? " of type " : "", has_type ? type : "", since));
+        one->advice = said(arena_printf(
+            why->arena, "send it: `tutti signal %s %s`, or POST /v1/events", run, type));
     }
     return STATUS_OK;
 }

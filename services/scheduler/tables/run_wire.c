@@ -4,7 +4,10 @@
 #include "scheduler/tables/record.h"
 #include "json/json_text.h"
 
-enum { TASK_REFERENCE_MAX = 8192 /* bytes */ };
+enum {
+    TASK_REFERENCE_MAX = 8192, /* bytes */
+    WAIT_TYPES_MAX     = 200,  /* likewise: of events, for people */
+};
 
 enum { JSON_SIZE_MAX = 64 << 20 /* bytes */ };
 
@@ -105,6 +108,30 @@ static const char *wait_kind(const struct run_wait *wait)
     return "";
 }
 
+/* One more of a list; what finds no room is left out. */
+static void type_put(struct buf *types, str type)
+{
+    size_t begin = types->len;
+    bool is_put  = (begin == 0 || buf_put_text(types, ", ")) && buf_put_str(types, type);
+    if (!is_put) types->len = begin;
+}
+
+/* The types that a `listen` names, as far as they are texts: "order.paid, order.packed". */
+static char *types_in(struct arena *arena, const struct event_strategy *strategy)
+{
+    CLEANUP(buf_done) struct buf types = buf_init(WAIT_TYPES_MAX);
+    for (uint32_t i = 0; i < strategy->filter_count; i++) {
+        const struct event_filter *filter = &strategy->filters[i];
+        for (uint32_t j = 0; j < filter->attribute_count; j++) {
+            const struct event_attribute *attribute = &filter->attributes[j];
+            bool is_type =
+                strcmp(attribute->name, "type") == 0 && json_is(attribute->literal, JSON_TEXT);
+            if (is_type) type_put(&types, json_str(attribute->literal));
+        }
+    }
+    return text_in(arena, buf_str(&types));
+}
+
 static status fill_waits(Pb__RunView *view, const struct run *run, struct arena *arena,
                          struct error *reterr)
 {
@@ -122,7 +149,8 @@ static status fill_waits(Pb__RunView *view, const struct run *run, struct arena 
         shown[i].task     = text_in(arena, buf_str(&reference));
         shown[i].since_us = waits[i].since_us;
         shown[i].due_us   = waits[i].due_us;
-        shown[i].detail   = text_in(arena, waits[i].id);
+        shown[i].detail   = waits[i].kind == WAIT_EVENT ? types_in(arena, &waits[i].task->listen.to)
+                                                        : text_in(arena, waits[i].id);
         list[i]           = &shown[i];
     }
     view->n_waiting_for = count;

@@ -27,14 +27,13 @@ status ready_row_of(struct txn *txn, const Pb__JobRecord *record, struct arena *
     return fail(reterr, got, "the queue cannot be read");
 }
 
-/* The breaker of a target; closed if there is no row. */
-static status read_breaker(struct txn *txn, const char *target, struct arena *arena,
-                           struct breaker *ret_breaker, struct error *reterr)
+status target_breaker_get(struct txn *txn, str target, struct arena *arena,
+                          struct breaker *ret_breaker, struct error *reterr)
 {
     struct key key;
     Pb__BreakerRecord *record = NULL;
     *ret_breaker              = (struct breaker){};
-    breaker_key(&key, str_from(target));
+    breaker_key(&key, target);
     status got = record_get(txn, TABLE_BREAKERS, key_bytes(&key), &pb__breaker_record__descriptor,
                             arena, &record, NULL);
     if (got == STATUS_NOT_FOUND) return STATUS_OK;
@@ -51,7 +50,7 @@ status job_wait_target(struct txn *txn, const Pb__ReadyRecord *ready, int64_t du
                     due_us <= now_us;
     *ret_target = (str){};
     if (!may_wait) return STATUS_OK;
-    TRY(read_breaker(txn, ready->target, arena, &breaker, reterr));
+    TRY(target_breaker_get(txn, str_from(ready->target), arena, &breaker, reterr));
     if (!breaker_lets_pass(&breaker, now_us)) *ret_target = str_from(ready->target);
     return STATUS_OK;
 }

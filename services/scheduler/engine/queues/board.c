@@ -127,6 +127,8 @@ static void show(struct shown_queue *shown, const struct queue *queue,
     view->running              = queue->leased_count;
     view->dead_letters         = queue->dead_count;
     view->oldest_us            = queue_oldest_us(queue);
+    view->share                = queue->concurrency;
+    view->opens_us             = heap_has(&queue->opening) ? start_rate_opens_us(&queue->rate) : 0;
     view->completed_per_second = queue_flow_per_second(&queue->completed, now_us);
     view->failed_per_second    = queue_flow_per_second(&queue->failed, now_us);
     show_workers(view, workers, queue);
