@@ -322,11 +322,10 @@ static status put_form(json form, struct buf *out, struct error *reterr)
         }
         CLEANUP(buf_done) struct buf text = buf_init(OUTGOING_BODY_MAX);
         if (json_is(value, JSON_NULL)) continue;
-        (void)put_scalar(&text, value);
-        if (out->len > 0) (void)buf_put_byte(out, '&');
-        (void)url_encode(out, buf_str(&name));
-        (void)buf_put_byte(out, '=');
-        (void)url_encode(out, buf_str(&text));
+        bool is_put = put_scalar(&text, value) && (out->len == 0 || buf_put_byte(out, '&')) &&
+                      url_encode(out, buf_str(&name)) && buf_put_byte(out, '=') &&
+                      url_encode(out, buf_str(&text));
+        if (!is_put) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the form is too large");
     }
     return STATUS_OK;
 }
