@@ -163,6 +163,17 @@ const void *rig_ask(struct rig *rig, const struct question *question)
     return code == STATUS_OK ? answer->message : NULL;
 }
 
+const void *rig_ask_runs(struct rig *rig, const char *method, const void *message, status expected,
+                         const char *code)
+{
+    const struct question asked = {.service  = &pb__runs__descriptor,
+                                   .method   = method,
+                                   .message  = message,
+                                   .expected = expected,
+                                   .code     = code};
+    return rig_ask(rig, &asked);
+}
+
 ProtobufCBinaryData rig_bytes(const char *text)
 {
     union {
@@ -216,12 +227,17 @@ const char *rig_start_as(struct rig *rig, const Pb__StartRun *message)
 
 const Pb__RunView *rig_get(struct rig *rig, const char *run)
 {
-    Pb__GetRun message          = PB__GET_RUN__INIT;
-    message.id                  = run;
-    message.full                = true;
-    const struct question asked = {
-        .service = &pb__runs__descriptor, .method = "Get", .message = &message};
-    return rig_ask(rig, &asked);
+    Pb__GetRun message = PB__GET_RUN__INIT;
+    message.id         = run;
+    message.full       = true;
+    return rig_ask_runs(rig, "Get", &message, STATUS_OK, NULL);
+}
+
+void rig_cancel(struct rig *rig, const char *run)
+{
+    Pb__CancelRun message = PB__CANCEL_RUN__INIT;
+    message.id            = run;
+    (void)rig_ask_runs(rig, "Cancel", &message, STATUS_OK, NULL);
 }
 
 void rig_wait_for(struct rig *rig, const char *run, Pb__RunStatus wanted)

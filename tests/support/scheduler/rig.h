@@ -63,6 +63,10 @@ struct question {
  * status is not OK. */
 const void *rig_ask(struct rig *rig, const struct question *question);
 
+/** The same of the service of runs; `code`: NULL for any. */
+const void *rig_ask_runs(struct rig *rig, const char *method, const void *message, status expected,
+                         const char *code);
+
 /** A text as a message has it; a view. NULL: empty. */
 ProtobufCBinaryData rig_bytes(const char *text);
 
@@ -76,6 +80,8 @@ const Pb__StartedRun *rig_start(struct rig *rig, const char *workflow, const cha
 /** The same in the partition of its client id, which it must have. Returns the run's id. */
 const char *rig_start_as(struct rig *rig, const Pb__StartRun *message);
 const Pb__RunView *rig_get(struct rig *rig, const char *run);
+
+void rig_cancel(struct rig *rig, const char *run);
 
 /** Waits until the run has that status, by histories that wait. */
 void rig_wait_for(struct rig *rig, const char *run, Pb__RunStatus wanted);

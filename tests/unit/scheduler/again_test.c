@@ -2,8 +2,7 @@
 #include "cmocka.h"
 
 #include "event.pb-c.h"
-#include "scheduler/tables/tables.h"
-#include "support/scheduler/rig.h"
+#include "support/scheduler/rig_rows.h"
 #include "support/scheduler/world.h"
 #include "json/json_text.h"
 
@@ -205,24 +204,13 @@ static void test_nothing_to_undo(void **)
 /* --- through the engine ------------------------------------------------------------------------
  */
 
-static const void *ask(struct rig *rig, const char *method, const void *message, status expected,
-                       const char *code)
-{
-    const struct question asked = {.service  = &pb__runs__descriptor,
-                                   .method   = method,
-                                   .message  = message,
-                                   .expected = expected,
-                                   .code     = code};
-    return rig_ask(rig, &asked);
-}
-
 static const char *reset(struct rig *rig, const char *run, uint64_t sequence, uint64_t expected)
 {
     Pb__ResetRun message         = PB__RESET_RUN__INIT;
     message.id                   = run;
     message.to_sequence          = sequence;
     message.by                   = "ann";
-    const Pb__StartedRun *answer = ask(rig, "Reset", &message, STATUS_OK, NULL);
+    const Pb__StartedRun *answer = rig_ask_runs(rig, "Reset", &message, STATUS_OK, NULL);
     assert_string_equal(answer->run->forked_run, run);
     assert_int_equal(answer->run->forked_sequence, expected);
     assert_string_not_equal(answer->run->id, run);
@@ -234,7 +222,7 @@ static void history(struct rig *rig, const char *run, struct buf *out)
 {
     Pb__ReadHistory message      = PB__READ_HISTORY__INIT;
     message.id                   = run;
-    const Pb__RunHistory *answer = ask(rig, "History", &message, STATUS_OK, NULL);
+    const Pb__RunHistory *answer = rig_ask_runs(rig, "History", &message, STATUS_OK, NULL);
     buf_clear(out);
     for (size_t i = 0; i < answer->n_events; i++) {
         const Pb__HistoryEvent *event = answer->events[i];
@@ -284,7 +272,7 @@ static void test_reset_goes_on_from_there(void **)
     Pb__GetRun whole        = PB__GET_RUN__INIT;
     whole.id                = fork;
     whole.full              = true;
-    const Pb__RunView *view = ask(&rig, "Get", &whole, STATUS_OK, NULL);
+    const Pb__RunView *view = rig_ask_runs(&rig, "Get", &whole, STATUS_OK, NULL);
     str output              = {(const char *)view->output_json.data, view->output_json.len};
     if (!str_is(output, "{\"before\":{\"a\":7},\"n\":9}")) fail_msg(STR_FMT, STR_ARG(output));
     history(&rig, fork, &text);
@@ -294,7 +282,7 @@ static void test_reset_goes_on_from_there(void **)
     /* The other one can go, and this one is whole. */
     Pb__DeleteRun gone = PB__DELETE_RUN__INIT;
     gone.id            = run;
-    (void)ask(&rig, "Delete", &gone, STATUS_OK, NULL);
+    (void)rig_ask_runs(&rig, "Delete", &gone, STATUS_OK, NULL);
     assert_int_equal(rig_get(&rig, fork)->status, PB__RUN_STATUS__RUN_STATUS_COMPLETED);
     rig_done(&rig);
 }
@@ -313,7 +301,7 @@ static void test_reset_from_any_event(void **)
         Pb__ResetRun message         = PB__RESET_RUN__INIT;
         message.id                   = run;
         message.to_sequence          = i;
-        const Pb__StartedRun *answer = ask(&rig, "Reset", &message, STATUS_OK, NULL);
+        const Pb__StartedRun *answer = rig_ask_runs(&rig, "Reset", &message, STATUS_OK, NULL);
         const char *fork             = answer->run->id;
         assert_true(answer->run->forked_sequence >= 1 && answer->run->forked_sequence <= i);
         if (i % 3 == 0) rig_restart(&rig);
@@ -326,7 +314,7 @@ static void test_reset_from_any_event(void **)
     }
     Pb__ResetRun message = PB__RESET_RUN__INIT;
     message.id           = run;
-    (void)ask(&rig, "Reset", &message, STATUS_INVALID_ARGUMENT, NULL);
+    (void)rig_ask_runs(&rig, "Reset", &message, STATUS_INVALID_ARGUMENT, NULL);
     rig_done(&rig);
 }
 
@@ -353,7 +341,7 @@ static const Pb__StartedRun *start_draft(struct rig *rig, const char *workflow, 
     message.created_by   = "maker";
     message.input_json =
         (ProtobufCBinaryData){.data = (uint8_t *)(uintptr_t)input, .len = strlen(input)};
-    return ask(rig, "Start", &message, STATUS_OK, NULL);
+    return rig_ask_runs(rig, "Start", &message, STATUS_OK, NULL);
 }
 
 static void edit_run(struct rig *rig, const char *patch, uint64_t sequence, status expected,
@@ -364,14 +352,14 @@ static void edit_run(struct rig *rig, const char *patch, uint64_t sequence, stat
     message.last_sequence = sequence;
     message.patch_json =
         (ProtobufCBinaryData){.data = (uint8_t *)(uintptr_t)patch, .len = strlen(patch)};
-    (void)ask(rig, "Edit", &message, expected, code);
+    (void)rig_ask_runs(rig, "Edit", &message, expected, code);
 }
 
 static void approve(struct rig *rig, status expected, const char *code)
 {
     Pb__ApproveRun message = PB__APPROVE_RUN__INIT;
     message.id             = "wizard";
-    (void)ask(rig, "Approve", &message, expected, code);
+    (void)rig_ask_runs(rig, "Approve", &message, expected, code);
 }
 
 static void test_drafts(void **)
@@ -400,7 +388,7 @@ static void test_drafts(void **)
     Pb__SignalRun signal = PB__SIGNAL_RUN__INIT;
     signal.id            = "wizard";
     signal.name          = "go";
-    (void)ask(&rig, "Signal", &signal, STATUS_OK, NULL);
+    (void)rig_ask_runs(&rig, "Signal", &signal, STATUS_OK, NULL);
     rig_wait_for(&rig, rig_get(&rig, "wizard")->id, PB__RUN_STATUS__RUN_STATUS_COMPLETED);
     rig_done(&rig);
 }
@@ -417,16 +405,17 @@ static void test_signal_with_start(void **)
     message.client_id           = "cart";
     message.signal              = "go";
     message.on_conflict         = PB__ON_CONFLICT__ON_CONFLICT_RETURN;
-    const Pb__StartedRun *first = ask(&rig, "Start", &message, STATUS_OK, NULL);
+    const Pb__StartedRun *first = rig_ask_runs(&rig, "Start", &message, STATUS_OK, NULL);
     assert_true(first->created);
     assert_true(*first->event_id);
-    const Pb__StartedRun *second = ask(&rig, "Start", &message, STATUS_OK, NULL);
+    const Pb__StartedRun *second = rig_ask_runs(&rig, "Start", &message, STATUS_OK, NULL);
     assert_false(second->created);
     assert_string_equal(second->run->id, first->run->id);
     assert_int_equal(second->run->status, PB__RUN_STATUS__RUN_STATUS_COMPLETED);
-    (void)ask(&rig, "Start", &message, STATUS_FAILED_PRECONDITION, "run_finished");
+    (void)rig_ask_runs(&rig, "Start", &message, STATUS_FAILED_PRECONDITION, "run_finished");
     message.on_conflict = PB__ON_CONFLICT__ON_CONFLICT_TERMINATE;
-    assert_true(((const Pb__StartedRun *)ask(&rig, "Start", &message, STATUS_OK, NULL))->created);
+    assert_true(
+        ((const Pb__StartedRun *)rig_ask_runs(&rig, "Start", &message, STATUS_OK, NULL))->created);
     rig_done(&rig);
 }
 
@@ -443,21 +432,21 @@ static void test_slots(void **)
         message.workflow           = "l";
         message.slot_group         = "batch";
         message.slot_max           = 2;
-        const Pb__StartedRun *made = ask(&rig, "Start", &message, STATUS_OK, NULL);
+        const Pb__StartedRun *made = rig_ask_runs(&rig, "Start", &message, STATUS_OK, NULL);
         runs[i]                    = made->run->id;
         assert_int_equal(made->run->status, i < 2 ? PB__RUN_STATUS__RUN_STATUS_WAITING
                                                   : PB__RUN_STATUS__RUN_STATUS_PENDING);
     }
     Pb__CancelRun cancel = PB__CANCEL_RUN__INIT;
     cancel.id            = runs[2];
-    (void)ask(&rig, "Cancel", &cancel, STATUS_OK, NULL);
+    (void)rig_ask_runs(&rig, "Cancel", &cancel, STATUS_OK, NULL);
     rig_restart(&rig);
     for (int i = 0; i < RUNS; i++) {
         if (i == 2) continue;
         Pb__SignalRun signal = PB__SIGNAL_RUN__INIT;
         signal.id            = runs[i];
         signal.name          = "go";
-        (void)ask(&rig, "Signal", &signal, STATUS_OK, NULL);
+        (void)rig_ask_runs(&rig, "Signal", &signal, STATUS_OK, NULL);
         int open = 0;
         for (int j = 0; j < RUNS; j++) {
             open += rig_get(&rig, runs[j])->status == PB__RUN_STATUS__RUN_STATUS_WAITING;
@@ -465,13 +454,7 @@ static void test_slots(void **)
         }
         assert_int_equal(open, i < 4 ? 2 : 5 - i);
     }
-    uint64_t left                       = 1;
-    const struct shard *shard           = scheduler_shard(rig.scheduler, 0);
-    CLEANUP(txn_abortp) struct txn *txn = NULL;
-    assert_int_equal(txn_begin_read(shard->partition->store, &txn, NULL), STATUS_OK);
-    assert_int_equal(txn_count(txn, TABLE_SLOTS, &left, NULL), STATUS_OK);
-    assert_int_equal(left, 0);
-    txn_abort(TAKE(txn));
+    assert_int_equal(rig_count_rows(&rig, TABLE_SLOTS), 0);
     rig_done(&rig);
 }
 
@@ -490,7 +473,7 @@ static void test_a_place_is_given_back_by_an_event(void **)
         message.workflow           = i == 0 ? "l" : "j";
         message.slot_group         = "batch";
         message.slot_max           = 1;
-        const Pb__StartedRun *made = ask(&rig, "Start", &message, STATUS_OK, NULL);
+        const Pb__StartedRun *made = rig_ask_runs(&rig, "Start", &message, STATUS_OK, NULL);
         runs[i]                    = made->run->id;
     }
     ProtobufCBinaryData events[] = {{.data = (uint8_t *)(uintptr_t)event, .len = strlen(event)}};

@@ -4,8 +4,7 @@
 
 #include "base/clock.h"
 #include "scheduler/engine/budgets/book.h"
-#include "scheduler/scheduler.h"
-#include "scheduler/tables/tables.h"
+#include "support/scheduler/rig_rows.h"
 #include "support/scheduler/spender.h"
 
 #include <stdio.h>
@@ -71,16 +70,6 @@ static void test_children_of_one_run(void **)
     children_of_one_run(3);
 }
 
-static uint64_t purse_count(const struct rig *rig)
-{
-    CLEANUP(txn_abortp) struct txn *txn = NULL;
-    const struct shard *shard           = scheduler_shard(rig->scheduler, 0);
-    uint64_t count                      = 0;
-    assert_int_equal(txn_begin_read(shard->partition->store, &txn, NULL), STATUS_OK);
-    assert_int_equal(txn_count(txn, TABLE_RUN_PURSES, &count, NULL), STATUS_OK);
-    return count;
-}
-
 static void a_purse_goes_with_its_run(uint16_t partitions)
 {
     struct rig rig = {};
@@ -89,12 +78,12 @@ static void a_purse_goes_with_its_run(uint16_t partitions)
     int64_t until_ms = clock_mono_ms() + RIG_WAIT_MS;
     for (int i = 0; i < 6; i++) {
         const Pb__LeasedJob *job = rig_lease_soon(&rig, "llm");
-        assert_int_equal(purse_count(&rig), 1);
+        assert_int_equal(rig_count_rows(&rig, TABLE_RUN_PURSES), 1);
         assert_int_equal(spender_done(&rig, job, 20, 0, -1), STATUS_OK);
     }
     rig_wait_for(&rig, run, COMPLETED);
-    while (purse_count(&rig) > 0 && clock_mono_ms() < until_ms) rig_pause();
-    assert_int_equal(purse_count(&rig), 0);
+    while (rig_count_rows(&rig, TABLE_RUN_PURSES) > 0 && clock_mono_ms() < until_ms) rig_pause();
+    assert_int_equal(rig_count_rows(&rig, TABLE_RUN_PURSES), 0);
     rig_done(&rig);
 }
 

@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "scheduler/tables/record.h"
-#include "scheduler/tables/tables.h"
+#include "support/scheduler/rig_rows.h"
 #include "support/scheduler/spender.h"
 
 #define COMPLETED PB__RUN_STATUS__RUN_STATUS_COMPLETED
@@ -75,15 +75,6 @@ static void test_handed_back_is_paid(void **)
     rig_done(&rig);
 }
 
-static void cancel(struct rig *rig, const char *run)
-{
-    Pb__CancelRun message       = PB__CANCEL_RUN__INIT;
-    message.id                  = run;
-    const struct question asked = {
-        .service = &pb__runs__descriptor, .method = "Cancel", .message = &message};
-    (void)rig_ask(rig, &asked);
-}
-
 static void test_cancelled_is_paid_once(void **)
 {
     struct rig rig = {};
@@ -95,7 +86,7 @@ static void test_cancelled_is_paid_once(void **)
         const Pb__LeasedJob *job = rig_lease_soon(&rig, "llm");
         int64_t aside            = spender_budget(&rig, "all")->reserved_tokens;
         kept += aside > 0; /* not if its partition has not heard of the budget yet */
-        cancel(&rig, run);
+        rig_cancel(&rig, run);
         if (i % 2 > 0) rig_restart(&rig);
         spender_wait_for(&rig, "all", i * 7, aside, 0, 0); /* its holder has not said yet */
         for (int k = 0; k < 2; k++) {                      /* its answer was lost */
@@ -204,16 +195,14 @@ static void test_an_answer_of_a_lost_lease_is_paid_once(void **)
 /* The place of the only job in its queue names another run. */
 static void job_goes_to(struct rig *rig, const char *run)
 {
-    struct store *store     = scheduler_shard(rig->scheduler, 0)->partition->store;
     const struct scan all   = {};
     Pb__ReadyRecord *record = NULL;
     bytes key               = {};
     bytes value             = {};
     char place[STORE_KEY_MAX];
     CLEANUP(arena_freep) struct arena *arena     = arena_new(1 << 16);
-    CLEANUP(txn_abortp) struct txn *txn          = NULL;
+    CLEANUP(txn_abortp) struct txn *txn          = rig_txn(rig, true);
     CLEANUP(cursor_closep) struct cursor *cursor = NULL;
-    assert_int_equal(txn_begin_write(store, &txn, NULL), STATUS_OK);
     assert_int_equal(cursor_open(txn, TABLE_READY, &all, &cursor, NULL), STATUS_OK);
     assert_int_equal(cursor_next(cursor, &key, &value, NULL), STATUS_OK);
     assert_int_equal(record_read(value, &pb__ready_record__descriptor, arena, &record, NULL),

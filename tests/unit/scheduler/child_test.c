@@ -10,17 +10,6 @@
 
 static const char wait_task[] = "  - l: {listen: {to: {one: {with: {type: go}}}}}\n";
 
-static const void *ask_runs(struct rig *rig, const char *method, const void *message,
-                            status expected, const char *code)
-{
-    const struct question asked = {.service  = &pb__runs__descriptor,
-                                   .method   = method,
-                                   .message  = message,
-                                   .expected = expected,
-                                   .code     = code};
-    return rig_ask(rig, &asked);
-}
-
 static void assert_json(ProtobufCBinaryData found, const char *expected)
 {
     if (found.len != strlen(expected) || memcmp(found.data, expected, found.len) != 0) {
@@ -69,7 +58,7 @@ static const Pb__RunView *stop(struct rig *rig, const char *method, const char *
     message.id          = run;
     message.reason      = "why";
     message.by          = "ann";
-    return ask_runs(rig, method, &message, expected, code);
+    return rig_ask_runs(rig, method, &message, expected, code);
 }
 
 static void signal_go(struct rig *rig, const char *run)
@@ -77,7 +66,7 @@ static void signal_go(struct rig *rig, const char *run)
     Pb__SignalRun message = PB__SIGNAL_RUN__INIT;
     message.id            = run;
     message.name          = "go";
-    (void)ask_runs(rig, "Signal", &message, STATUS_OK, NULL);
+    (void)rig_ask_runs(rig, "Signal", &message, STATUS_OK, NULL);
 }
 
 /* Children are started by another turn: until then there is no run of that id. */
@@ -144,7 +133,7 @@ static void test_a_child_that_others_stop(void **)
         if (i == 0) {
             Pb__CancelRun message = PB__CANCEL_RUN__INIT;
             message.id            = child;
-            (void)ask_runs(&rig, rows[i].method, &message, STATUS_OK, NULL);
+            (void)rig_ask_runs(&rig, rows[i].method, &message, STATUS_OK, NULL);
         } else {
             (void)stop(&rig, rows[i].method, child, STATUS_OK, NULL);
         }
@@ -235,7 +224,7 @@ static void test_cancel_and_terminate_go_down(void **)
         if (i == 0) {
             Pb__CancelRun message = PB__CANCEL_RUN__INIT;
             message.id            = top;
-            (void)ask_runs(&rig, "Cancel", &message, STATUS_OK, NULL);
+            (void)rig_ask_runs(&rig, "Cancel", &message, STATUS_OK, NULL);
         } else {
             (void)stop(&rig, "Terminate", top, STATUS_OK, NULL);
             (void)stop(&rig, "Terminate", top, STATUS_FAILED_PRECONDITION, "run_finished");
@@ -341,7 +330,7 @@ static void test_a_child_that_its_key_finds(void **)
 
     Pb__CancelRun message = PB__CANCEL_RUN__INIT; /* who found it does not take it along */
     message.id            = three;
-    (void)ask_runs(&rig, "Cancel", &message, STATUS_OK, NULL);
+    (void)rig_ask_runs(&rig, "Cancel", &message, STATUS_OK, NULL);
     signal_go(&rig, child);
     assert_json(ended(&rig, one, PB__RUN_STATUS__RUN_STATUS_COMPLETED)->output_json, "{\"k\":1}");
     assert_json(ended(&rig, two, PB__RUN_STATUS__RUN_STATUS_COMPLETED)->output_json, "{\"k\":1}");

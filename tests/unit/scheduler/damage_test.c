@@ -1,11 +1,8 @@
 /* Runs whose rows cannot be read: nothing else suffers, and they can be removed without a trace. */
 #include "cmocka.h"
 
-#include "base/clock.h"
-#include "provider_key.pb-c.h"
 #include "scheduler/tables/record.h"
-#include "scheduler/tables/tables.h"
-#include "support/scheduler/rig.h"
+#include "support/scheduler/rig_rows.h"
 
 #include <stdio.h>
 
@@ -13,24 +10,6 @@ enum { BIG_SIZE = 3'000 };
 
 /* --- rows --------------------------------------------------------------------------------------
  */
-
-static struct txn *begin(struct rig *rig, bool is_write)
-{
-    struct store *store = scheduler_shard(rig->scheduler, 0)->partition->store;
-    struct txn *txn     = NULL;
-    status begun =
-        is_write ? txn_begin_write(store, &txn, NULL) : txn_begin_read(store, &txn, NULL);
-    assert_int_equal(begun, STATUS_OK);
-    return txn;
-}
-
-static uint64_t rows_of(struct rig *rig, enum table table)
-{
-    CLEANUP(txn_abortp) struct txn *txn = begin(rig, false);
-    uint64_t count                      = 0;
-    assert_int_equal(txn_count(txn, table, &count, NULL), STATUS_OK);
-    return count;
-}
 
 static const enum table of_runs[] = {
     TABLE_JOURNAL,    TABLE_RUN_HEADS,    TABLE_RUNS,     TABLE_RUN_INDEX, TABLE_SNAPSHOTS,
@@ -46,13 +25,15 @@ struct census {
 static struct census census_of(struct rig *rig)
 {
     struct census census = {};
-    for (size_t i = 0; i < ARRAY_LEN(of_runs); i++) census.rows[i] = rows_of(rig, of_runs[i]);
+    for (size_t i = 0; i < ARRAY_LEN(of_runs); i++) {
+        census.rows[i] = rig_count_rows(rig, of_runs[i]);
+    }
     return census;
 }
 
 static void assert_gone(struct rig *rig, const struct census *before)
 {
-    while (rows_of(rig, TABLE_DELETIONS) > 0) rig_pause();
+    while (rig_count_rows(rig, TABLE_DELETIONS) > 0) rig_pause();
     const struct census found = census_of(rig);
     for (size_t i = 0; i < ARRAY_LEN(of_runs); i++) {
         if (found.rows[i] == before->rows[i]) continue;
@@ -63,13 +44,9 @@ static void assert_gone(struct rig *rig, const struct census *before)
 
 static void overwrite(struct rig *rig, enum table table, const char *run)
 {
-    CLEANUP(txn_abortp) struct txn *txn = begin(rig, true);
     struct key key;
     id_key(&key, str_from(run));
-    assert_int_equal(
-        txn_put(txn, table, key_bytes(&key), bytes_from(str_from("\xff\xff\xff")), NULL),
-        STATUS_OK);
-    assert_int_equal(txn_commit(TAKE(txn), NULL), STATUS_OK);
+    rig_put_row(rig, table, key_bytes(&key), "\xff\xff\xff");
 }
 
 static void damage_row(struct rig *rig, const char *run)
@@ -84,7 +61,7 @@ static void damage_head(struct rig *rig, const char *run)
 
 static void remove_head(struct rig *rig, const char *run)
 {
-    CLEANUP(txn_abortp) struct txn *txn = begin(rig, true);
+    CLEANUP(txn_abortp) struct txn *txn = rig_txn(rig, true);
     struct key key;
     id_key(&key, str_from(run));
     assert_int_equal(txn_delete(txn, TABLE_RUN_HEADS, key_bytes(&key), NULL), STATUS_OK);
@@ -94,7 +71,7 @@ static void remove_head(struct rig *rig, const char *run)
 /* The last entry but one of the journal becomes another's text. */
 static void damage_entry(struct rig *rig, const char *)
 {
-    CLEANUP(txn_abortp) struct txn *txn          = begin(rig, true);
+    CLEANUP(txn_abortp) struct txn *txn          = rig_txn(rig, true);
     const struct scan scan                       = {.backward = true};
     CLEANUP(cursor_closep) struct cursor *cursor = NULL;
     bytes key                                    = {};
@@ -116,17 +93,6 @@ static void damage_entry(struct rig *rig, const char *)
 /* --- questions ---------------------------------------------------------------------------------
  */
 
-static void ask(struct rig *rig, const char *method, const void *message, status expected,
-                const char *code)
-{
-    const struct question asked = {.service  = &pb__runs__descriptor,
-                                   .method   = method,
-                                   .message  = message,
-                                   .expected = expected,
-                                   .code     = code};
-    (void)rig_ask(rig, &asked);
-}
-
 static void delete_run(struct rig *rig, const char *run, bool is_forced, status expected,
                        const char *code)
 {
@@ -134,21 +100,21 @@ static void delete_run(struct rig *rig, const char *run, bool is_forced, status 
     message.id            = run;
     message.force         = is_forced;
     message.by            = "test";
-    ask(rig, "Delete", &message, expected, code);
+    (void)rig_ask_runs(rig, "Delete", &message, expected, code);
 }
 
 static void erase_run(struct rig *rig, const char *run, status expected, const char *code)
 {
     Pb__EraseRun message = PB__ERASE_RUN__INIT;
     message.id           = run;
-    ask(rig, "Erase", &message, expected, code);
+    (void)rig_ask_runs(rig, "Erase", &message, expected, code);
 }
 
 static void cancel_run(struct rig *rig, const char *run, status expected, const char *code)
 {
     Pb__CancelRun message = PB__CANCEL_RUN__INIT;
     message.id            = run;
-    ask(rig, "Cancel", &message, expected, code);
+    (void)rig_ask_runs(rig, "Cancel", &message, expected, code);
 }
 
 static void get_run(struct rig *rig, const char *run, status expected, const char *code)
@@ -156,7 +122,7 @@ static void get_run(struct rig *rig, const char *run, status expected, const cha
     Pb__GetRun message = PB__GET_RUN__INIT;
     message.id         = run;
     message.full       = true;
-    ask(rig, "Get", &message, expected, code);
+    (void)rig_ask_runs(rig, "Get", &message, expected, code);
 }
 
 static const char *start_as(struct rig *rig, const char *workflow, const char *client_id)
@@ -375,260 +341,6 @@ static void test_a_parent_goes_on(void **)
     rig_done(&rig);
 }
 
-/* --- rows that are read at the start ------------------------------------------------------------
- */
-
-/* All rows of a table, and one more that is none. */
-static void spoil(struct rig *rig, enum table table)
-{
-    static const char nothing[]                  = "\xff\xff\xff";
-    const bytes value                            = {nothing, 3};
-    const struct scan all                        = {};
-    CLEANUP(txn_abortp) struct txn *txn          = begin(rig, true);
-    CLEANUP(cursor_closep) struct cursor *cursor = NULL;
-    bytes key                                    = {};
-    bytes row                                    = {};
-    assert_int_equal(cursor_open(txn, table, &all, &cursor, NULL), STATUS_OK);
-    while (cursor_next(cursor, &key, &row, NULL) == STATUS_OK) {
-        char copy[STORE_KEY_MAX];
-        size_t len = key.len;
-        memcpy(copy, key.ptr, len);
-        assert_int_equal(txn_put(txn, table, (bytes){copy, len}, value, NULL), STATUS_OK);
-    }
-    cursor_close(TAKE(cursor));
-    assert_int_equal(txn_put(txn, table, value, value, NULL), STATUS_OK);
-    assert_int_equal(txn_commit(TAKE(txn), NULL), STATUS_OK);
-}
-
-static void test_a_partition_starts_without_them(void **)
-{
-    static const enum table spoiled[] = {TABLE_READY,         TABLE_QUEUES,      TABLE_BUDGETS,
-                                         TABLE_RUN_PURSES,    TABLE_BUDGET_ASKS, TABLE_MODEL_PRICES,
-                                         TABLE_UNSAID_LEASES, TABLE_LIMITS};
-    struct rig rig                    = {};
-    rig_init(&rig, 1, true);
-    rig_put(&rig, "calls", "  - a: {call: llm.chat, with: {model: m, prompt: hi}}\n");
-    const char *lost = start_as(&rig, "calls", "lost");
-    rig_wait_for_event(&rig, lost, "job.scheduled");
-    rig_restart(&rig);
-    for (size_t i = 0; i < ARRAY_LEN(spoiled); i++) spoil(&rig, spoiled[i]);
-    rig_restart(&rig);
-
-    const char *run          = start_as(&rig, "calls", "goes-on");
-    const Pb__LeasedJob *job = rig_lease(&rig, "llm", 5'000);
-    assert_string_equal(job->run, run);
-    assert_int_equal(rig_complete(&rig, job, "{}"), STATUS_OK);
-    rig_wait_for(&rig, run, PB__RUN_STATUS__RUN_STATUS_COMPLETED);
-
-    /* One that goes while somebody has it looks at those that went before. */
-    run = start_as(&rig, "calls", "is-cancelled");
-    job = rig_lease(&rig, "llm", 5'000);
-    assert_string_equal(job->run, run);
-    cancel_run(&rig, run, STATUS_OK, NULL);
-    rig_wait_for(&rig, run, PB__RUN_STATUS__RUN_STATUS_CANCELLED);
-    rig_restart(&rig);
-    rig_done(&rig);
-}
-
-static void put_key(struct rig *rig, enum table table, bytes key, const char *value)
-{
-    CLEANUP(txn_abortp) struct txn *txn = begin(rig, true);
-    assert_int_equal(txn_put(txn, table, key, bytes_from(str_from(value)), NULL), STATUS_OK);
-    assert_int_equal(txn_commit(TAKE(txn), NULL), STATUS_OK);
-}
-
-/* --- jobs that have ended -----------------------------------------------------------------------
- */
-
-static const Pb__JobView *get_job(struct rig *rig, const char *id, status expected)
-{
-    Pb__GetJob message          = PB__GET_JOB__INIT;
-    message.namespace_          = "default";
-    message.id                  = id;
-    const struct question asked = {.service   = &pb__jobs__descriptor,
-                                   .method    = "Get",
-                                   .message   = &message,
-                                   .namespace = "default",
-                                   .expected  = expected};
-    return rig_ask(rig, &asked);
-}
-
-static const char *job_done(struct rig *rig, const char *client_id)
-{
-    const char *run          = start_as(rig, "calls", client_id);
-    const Pb__LeasedJob *job = rig_lease(rig, "llm", 5'000);
-    assert_int_equal(rig_complete(rig, job, "{}"), STATUS_OK);
-    rig_wait_for(rig, run, PB__RUN_STATUS__RUN_STATUS_COMPLETED);
-    return job->id;
-}
-
-/* Their entries are sought in the journal, where others may be damaged. */
-static void test_jobs_before_entries_that_cannot_be_read(void **)
-{
-    struct rig rig = {};
-    rig_init(&rig, 1, true);
-    rig_put(&rig, "calls", "  - a: {call: llm.chat, with: {model: m, prompt: hi}}\n");
-    const char *whole = job_done(&rig, "whole");
-    uint64_t before   = rows_of(&rig, TABLE_JOURNAL);
-    rig_pause(); /* entries of one time are looked through without halving */
-    const char *hurt = job_done(&rig, "hurt");
-    (void)job_done(&rig, "hurt-too");
-    uint64_t count = rows_of(&rig, TABLE_JOURNAL);
-    assert_true(count > before);
-    for (uint64_t number = before + 1; number <= count; number++) {
-        const struct key_u64 key = key_of_u64(number);
-        put_key(&rig, TABLE_JOURNAL, key_u64_bytes(&key), "\xff");
-    }
-    assert_string_equal(get_job(&rig, whole, STATUS_OK)->state, "completed");
-    assert_null(get_job(&rig, hurt, STATUS_NOT_FOUND));
-    rig_done(&rig);
-}
-
-/* --- keys of providers --------------------------------------------------------------------------
- */
-
-static void set_key(struct rig *rig, const char *provider)
-{
-    Pb__ProviderKey message     = PB__PROVIDER_KEY__INIT;
-    message.provider            = provider;
-    message.secret              = "spare";
-    const struct question asked = {
-        .service = &pb__provider_keys__descriptor, .method = "Put", .message = &message};
-    (void)rig_ask(rig, &asked);
-}
-
-static void test_keys_beside_one_that_cannot_be_read(void **)
-{
-    Pb__ListProviderKeys message = PB__LIST_PROVIDER_KEYS__INIT;
-    const struct question asked  = {
-         .service = &pb__provider_keys__descriptor, .method = "List", .message = &message};
-    struct rig rig = {};
-    struct key key;
-    rig_init(&rig, 1, true);
-    set_key(&rig, "hurt");
-    set_key(&rig, "whole");
-    provider_key_row(&key, str_from("hurt"));
-    put_key(&rig, TABLE_META, key_bytes(&key), "\xff\xff\xff");
-    const Pb__ProviderKeyList *list = rig_ask(&rig, &asked);
-    assert_int_equal(list->n_keys, 1);
-    assert_string_equal(list->keys[0]->provider, "whole");
-    set_key(&rig, "hurt"); /* anew */
-    list = rig_ask(&rig, &asked);
-    assert_int_equal(list->n_keys, 2);
-    rig_done(&rig);
-}
-
-/* --- times -------------------------------------------------------------------------------------
- */
-
-static const bytes before_all = {(const uint8_t *)"\0", 1};
-
-static void test_a_timer_that_says_no_time(void **)
-{
-    struct rig rig = {};
-    rig_init(&rig, 1, true);
-    rig_put(&rig, "waits", "  - w: {wait: {milliseconds: 300}}\n");
-    put_key(&rig, TABLE_TIMERS, before_all, "");
-    const char *run = start_as(&rig, "waits", "a");
-    rig_wait_for(&rig, run, PB__RUN_STATUS__RUN_STATUS_COMPLETED);
-    assert_int_equal(rows_of(&rig, TABLE_TIMERS), 0);
-    put_key(&rig, TABLE_TIMERS, before_all, "");
-    rig_restart(&rig);
-    assert_int_equal(rows_of(&rig, TABLE_TIMERS), 0);
-    rig_done(&rig);
-}
-
-static void put_scheduled(struct rig *rig, const char *name, const char *version)
-{
-    char text[256];
-    (void)snprintf(text, sizeof text,
-                   "document: {dsl: '1.0.3', namespace: test, name: %s, version: %s}\n"
-                   "schedule: {every: PT1S}\ndo:\n  - a: {set: {x: 1}}\n",
-                   name, version);
-    rig_put_text(rig, text);
-}
-
-static void pause_until(int64_t until_ms)
-{
-    assert_true(clock_mono_ms() < until_ms);
-    rig_pause();
-}
-
-/* It starts nothing any more until it is registered anew; the others go on. */
-static void test_a_schedule_that_cannot_be_read(void **)
-{
-    int64_t until_ms = clock_mono_ms() + RIG_WAIT_MS;
-    struct rig rig   = {};
-    struct key key;
-    rig_init(&rig, 1, true);
-    put_scheduled(&rig, "hurt", "1.0.0");
-    put_scheduled(&rig, "whole", "1.0.0");
-    schedule_key(&key, str_from("test"), str_from("hurt"));
-    put_key(&rig, TABLE_SCHEDULES, key_bytes(&key), "\xff\xff\xff");
-    put_key(&rig, TABLE_SCHEDULE_DUE, before_all, "");
-    while (rows_of(&rig, TABLE_SCHEDULE_DUE) > 1) pause_until(until_ms);
-    uint64_t runs = rows_of(&rig, TABLE_RUNS);
-    while (rows_of(&rig, TABLE_RUNS) < runs + 2) pause_until(until_ms);
-    assert_int_equal(rows_of(&rig, TABLE_SCHEDULES), 2); /* it stays */
-    put_key(&rig, TABLE_SCHEDULE_DUE, before_all, "");
-    rig_restart(&rig);
-    assert_int_equal(rows_of(&rig, TABLE_SCHEDULE_DUE), 1);
-    put_scheduled(&rig, "hurt", "1.1.0");
-    assert_int_equal(rows_of(&rig, TABLE_SCHEDULE_DUE), 2);
-    rig_done(&rig);
-}
-
-/* --- numbers of messages -----------------------------------------------------------------------
- */
-
-/* Rows whose keys begin like that. */
-static void spoil_prefix(struct rig *rig, enum table table, bytes prefix)
-{
-    CLEANUP(txn_abortp) struct txn *txn          = begin(rig, true);
-    const struct scan scan                       = {.prefix = prefix};
-    CLEANUP(cursor_closep) struct cursor *cursor = NULL;
-    size_t count                                 = 0;
-    bytes key                                    = {};
-    bytes row                                    = {};
-    assert_int_equal(cursor_open(txn, table, &scan, &cursor, NULL), STATUS_OK);
-    while (cursor_next(cursor, &key, &row, NULL) == STATUS_OK) {
-        char copy[STORE_KEY_MAX];
-        memcpy(copy, key.ptr, key.len);
-        assert_int_equal(
-            txn_put(txn, table, (bytes){copy, key.len}, bytes_from(str_from("?")), NULL),
-            STATUS_OK);
-        count++;
-    }
-    assert_true(count > 0);
-    cursor_close(TAKE(cursor));
-    assert_int_equal(txn_commit(TAKE(txn), NULL), STATUS_OK);
-}
-
-/* What a partition has taken, and what it has sent: a child run needs messages in both directions.
- */
-static void test_numbers_of_messages_that_cannot_be_read(void **)
-{
-    struct rig rig = {};
-    struct key outbox;
-    rig_init(&rig, 1, true);
-    key_begin(&outbox);
-    key_put_text(&outbox, str_from("outbox"));
-    rig_put(&rig, "child", "  - a: {set: {x: 1}}\n");
-    rig_put(&rig, "parent",
-            "  - a: {run: {workflow: {namespace: default, name: child, version: latest}}}\n");
-    for (int i = 0; i < 4; i++) {
-        const char *run = rig_start(&rig, "parent", "{}")->run->id;
-        rig_wait_for(&rig, run, PB__RUN_STATUS__RUN_STATUS_COMPLETED);
-        if (i == 0) spoil_prefix(&rig, TABLE_INBOX, (bytes){});
-        if (i == 1) {
-            rig_restart(&rig);
-            spoil_prefix(&rig, TABLE_META, key_bytes(&outbox));
-            rig_restart(&rig);
-        }
-    }
-    rig_done(&rig);
-}
-
 int main(void)
 {
     struct CMUnitTest damage_tests[ARRAY_LEN(damages)];
@@ -640,12 +352,6 @@ int main(void)
         cmocka_unit_test(test_another_namespace),
         cmocka_unit_test(test_lists_go_on),
         cmocka_unit_test(test_a_parent_goes_on),
-        cmocka_unit_test(test_a_partition_starts_without_them),
-        cmocka_unit_test(test_jobs_before_entries_that_cannot_be_read),
-        cmocka_unit_test(test_keys_beside_one_that_cannot_be_read),
-        cmocka_unit_test(test_a_timer_that_says_no_time),
-        cmocka_unit_test(test_a_schedule_that_cannot_be_read),
-        cmocka_unit_test(test_numbers_of_messages_that_cannot_be_read),
     };
     int failed = cmocka_run_group_tests_name("damage", damage_tests, NULL, NULL);
     return failed + cmocka_run_group_tests_name("damage of many", tests, NULL, NULL);

@@ -2,21 +2,11 @@
 #include "cmocka.h"
 
 #include "scheduler/engine/removal/deletion.h"
-#include "support/scheduler/rig.h"
+#include "support/scheduler/rig_rows.h"
 
 #include <stdio.h>
 
 enum { BIG_SIZE = 3'000 };
-
-static uint64_t rows_of(struct rig *rig, enum table table)
-{
-    const struct shard *shard           = scheduler_shard(rig->scheduler, 0);
-    CLEANUP(txn_abortp) struct txn *txn = NULL;
-    uint64_t count                      = 0;
-    assert_int_equal(txn_begin_read(shard->partition->store, &txn, NULL), STATUS_OK);
-    assert_int_equal(txn_count(txn, table, &count, NULL), STATUS_OK);
-    return count;
-}
 
 static bool is_of_runs(enum table table)
 {
@@ -50,14 +40,14 @@ static struct census census_of(struct rig *rig)
 {
     struct census census = {};
     for (int i = 0; i < TABLE_COUNT; i++) {
-        if (is_of_runs((enum table)i)) census.rows[i] = rows_of(rig, (enum table)i);
+        if (is_of_runs((enum table)i)) census.rows[i] = rig_count_rows(rig, (enum table)i);
     }
     return census;
 }
 
 static void wait_for_deletions(struct rig *rig)
 {
-    while (rows_of(rig, TABLE_DELETIONS) > 0) rig_pause();
+    while (rig_count_rows(rig, TABLE_DELETIONS) > 0) rig_pause();
 }
 
 static void assert_census(struct rig *rig, const struct census *wanted)
@@ -141,7 +131,7 @@ static void test_nothing_is_left(void **)
     delete_run(&rig, run, false, STATUS_FAILED_PRECONDITION, "run_not_finished");
     rig_wait_for_event(&rig, run, "approval.requested");
     rig_restart(&rig);
-    assert_true(rows_of(&rig, TABLE_SNAPSHOTS) > before.rows[TABLE_SNAPSHOTS]);
+    assert_true(rig_count_rows(&rig, TABLE_SNAPSHOTS) > before.rows[TABLE_SNAPSHOTS]);
     delete_run(&rig, run, true, STATUS_OK, NULL);
     get_run(&rig, run, STATUS_NOT_FOUND);
     delete_run(&rig, run, true, STATUS_NOT_FOUND, "not_found");

@@ -3,16 +3,11 @@
 
 #include "scheduler/tables/run_sources.h"
 #include "scheduler/tables/run_store.h"
-#include "support/scheduler/rig.h"
+#include "support/scheduler/rig_rows.h"
 
 #include <stdlib.h>
 
 enum { TOKEN_MAX = 1024 };
-
-static struct store *store_of(struct rig *rig)
-{
-    return scheduler_shard(rig->scheduler, 0)->partition->store;
-}
 
 static const char *start(struct rig *rig, const char *workflow, const char *label)
 {
@@ -33,13 +28,12 @@ static const char *start(struct rig *rig, const char *workflow, const char *labe
 /* How many runs the ranges of a filter hold: what a list looks at. */
 static size_t looked_at(struct rig *rig, const Pb__ListRuns *filter)
 {
-    CLEANUP(txn_abortp) struct txn *txn = NULL;
+    CLEANUP(txn_abortp) struct txn *txn = rig_txn(rig, false);
     struct run_sources *sources         = calloc(1, sizeof *sources);
     const struct run_question question  = {.namespace = str_from(filter->namespace_),
                                            .filter    = filter};
     size_t count                        = 0;
     struct id last                      = {};
-    assert_int_equal(txn_begin_read(store_of(rig), &txn, NULL), STATUS_OK);
     assert_int_equal(run_sources_open(txn, &question, sources, NULL), STATUS_OK);
     for (;;) {
         struct id run = {};

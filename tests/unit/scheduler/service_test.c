@@ -14,17 +14,6 @@ static void assert_json(ProtobufCBinaryData found, const char *expected)
     assert_memory_equal(found.data, expected, found.len);
 }
 
-static const void *ask_runs(struct rig *rig, const char *method, const void *message,
-                            status expected, const char *code)
-{
-    const struct question asked = {.service  = &pb__runs__descriptor,
-                                   .method   = method,
-                                   .message  = message,
-                                   .expected = expected,
-                                   .code     = code};
-    return rig_ask(rig, &asked);
-}
-
 /* --- starts ------------------------------------------------------------------------------------
  */
 
@@ -115,7 +104,7 @@ static void test_start_refuses(void **)
         if (row->namespace_) request.namespace_ = row->namespace_;
         if (row->client_id) request.client_id = row->client_id;
         if (row->idempotency_key) request.idempotency_key = row->idempotency_key;
-        (void)ask_runs(&rig, "Start", &request, rows[i].expected, rows[i].code);
+        (void)rig_ask_runs(&rig, "Start", &request, rows[i].expected, rows[i].code);
     }
     rig_done(&rig);
 }
@@ -128,11 +117,11 @@ static void test_client_id_is_taken_once(void **)
     Pb__StartRun request        = PB__START_RUN__INIT;
     request.workflow            = "one";
     request.client_id           = "order-7";
-    const Pb__StartedRun *first = ask_runs(&rig, "Start", &request, STATUS_OK, NULL);
+    const Pb__StartedRun *first = rig_ask_runs(&rig, "Start", &request, STATUS_OK, NULL);
     rig_restart(&rig);
-    (void)ask_runs(&rig, "Start", &request, STATUS_ALREADY_EXISTS, "run_id_in_use");
+    (void)rig_ask_runs(&rig, "Start", &request, STATUS_ALREADY_EXISTS, "run_id_in_use");
     request.on_conflict          = PB__ON_CONFLICT__ON_CONFLICT_RETURN;
-    const Pb__StartedRun *second = ask_runs(&rig, "Start", &request, STATUS_OK, NULL);
+    const Pb__StartedRun *second = rig_ask_runs(&rig, "Start", &request, STATUS_OK, NULL);
     assert_false(second->created);
     assert_string_equal(second->run->id, first->run->id);
     assert_string_equal(rig_get(&rig, "order-7")->id, first->run->id);
@@ -149,8 +138,8 @@ static void test_client_id_is_taken_over(void **)
     request.workflow             = "one";
     request.client_id            = "order-7";
     request.on_conflict          = PB__ON_CONFLICT__ON_CONFLICT_TERMINATE;
-    const Pb__StartedRun *first  = ask_runs(&rig, "Start", &request, STATUS_OK, NULL);
-    const Pb__StartedRun *second = ask_runs(&rig, "Start", &request, STATUS_OK, NULL);
+    const Pb__StartedRun *first  = rig_ask_runs(&rig, "Start", &request, STATUS_OK, NULL);
+    const Pb__StartedRun *second = rig_ask_runs(&rig, "Start", &request, STATUS_OK, NULL);
     assert_true(second->created);
     assert_string_not_equal(second->run->id, first->run->id);
     const Pb__RunView *old = rig_get(&rig, first->run->id);
@@ -160,8 +149,8 @@ static void test_client_id_is_taken_over(void **)
 
     Pb__CancelRun cancel = PB__CANCEL_RUN__INIT;
     cancel.id            = second->run->id;
-    (void)ask_runs(&rig, "Cancel", &cancel, STATUS_OK, NULL);
-    const Pb__StartedRun *third = ask_runs(&rig, "Start", &request, STATUS_OK, NULL);
+    (void)rig_ask_runs(&rig, "Cancel", &cancel, STATUS_OK, NULL);
+    const Pb__StartedRun *third = rig_ask_runs(&rig, "Start", &request, STATUS_OK, NULL);
     assert_true(third->created); /* nothing was left to terminate */
     assert_int_equal(rig_get(&rig, second->run->id)->status, PB__RUN_STATUS__RUN_STATUS_CANCELLED);
     rig_done(&rig);
@@ -178,18 +167,18 @@ static void test_idempotency_key_replays(void **)
     request.created_by          = "key1";
     request.idempotency_key     = "k";
     request.idempotency_digest  = (ProtobufCBinaryData){sizeof digest, digest};
-    const Pb__StartedRun *first = ask_runs(&rig, "Start", &request, STATUS_OK, NULL);
+    const Pb__StartedRun *first = rig_ask_runs(&rig, "Start", &request, STATUS_OK, NULL);
     assert_false(first->replayed);
     rig_restart(&rig);
-    const Pb__StartedRun *second = ask_runs(&rig, "Start", &request, STATUS_OK, NULL);
+    const Pb__StartedRun *second = rig_ask_runs(&rig, "Start", &request, STATUS_OK, NULL);
     assert_true(second->replayed);
     assert_string_equal(second->run->id, first->run->id);
 
     uint8_t other[32]          = {2};
     request.idempotency_digest = (ProtobufCBinaryData){sizeof other, other};
-    (void)ask_runs(&rig, "Start", &request, STATUS_INVALID_ARGUMENT, "idempotency_key_reused");
+    (void)rig_ask_runs(&rig, "Start", &request, STATUS_INVALID_ARGUMENT, "idempotency_key_reused");
     request.created_by          = "key2"; /* another key's keys are its own */
-    const Pb__StartedRun *third = ask_runs(&rig, "Start", &request, STATUS_OK, NULL);
+    const Pb__StartedRun *third = rig_ask_runs(&rig, "Start", &request, STATUS_OK, NULL);
     assert_true(third->created);
     rig_done(&rig);
 }
@@ -274,7 +263,7 @@ static void test_signal_wakes_a_listener_once(void **)
     rig_restart(&rig);
     const Pb__SignalledRun *again = rig_ask(&rig, &asked);
     assert_string_equal(again->event_id, sent->event_id);
-    (void)ask_runs(&rig, "Signal", &signal, STATUS_FAILED_PRECONDITION, "run_finished");
+    (void)rig_ask_runs(&rig, "Signal", &signal, STATUS_FAILED_PRECONDITION, "run_finished");
     rig_done(&rig);
 }
 
@@ -295,9 +284,9 @@ static void test_cancel_ends_a_run(void **)
     rig_restart(&rig); /* the answer may have been lost: the same request has the same one */
     view = rig_ask(&rig, &once);
     assert_int_equal(view->status, PB__RUN_STATUS__RUN_STATUS_CANCELLED);
-    (void)ask_runs(&rig, "Cancel", &cancel, STATUS_FAILED_PRECONDITION, "run_finished");
+    (void)rig_ask_runs(&rig, "Cancel", &cancel, STATUS_FAILED_PRECONDITION, "run_finished");
     cancel.id = "nobody";
-    (void)ask_runs(&rig, "Cancel", &cancel, STATUS_NOT_FOUND, "not_found");
+    (void)rig_ask_runs(&rig, "Cancel", &cancel, STATUS_NOT_FOUND, "not_found");
     rig_done(&rig);
 }
 
@@ -309,11 +298,11 @@ static void test_other_tenants_see_nothing(void **)
     Pb__GetRun get = PB__GET_RUN__INIT;
     get.id         = rig_start(&rig, "one", NULL)->run->id;
     get.namespace_ = "acme";
-    (void)ask_runs(&rig, "Get", &get, STATUS_NOT_FOUND, "not_found");
+    (void)rig_ask_runs(&rig, "Get", &get, STATUS_NOT_FOUND, "not_found");
     Pb__ReadHistory history = PB__READ_HISTORY__INIT;
     history.id              = get.id;
     history.namespace_      = "acme";
-    (void)ask_runs(&rig, "History", &history, STATUS_NOT_FOUND, "not_found");
+    (void)rig_ask_runs(&rig, "History", &history, STATUS_NOT_FOUND, "not_found");
     rig_done(&rig);
 }
 
@@ -331,7 +320,7 @@ static void test_history_is_complete_from_anywhere(void **)
 
     Pb__ReadHistory request     = PB__READ_HISTORY__INIT;
     request.id                  = run;
-    const Pb__RunHistory *whole = ask_runs(&rig, "History", &request, STATUS_OK, NULL);
+    const Pb__RunHistory *whole = rig_ask_runs(&rig, "History", &request, STATUS_OK, NULL);
     assert_true(whole->n_events >= 4);
     assert_int_equal(whole->last_sequence, whole->n_events);
     assert_string_equal(whole->events[0]->type, "run.started");
@@ -339,14 +328,14 @@ static void test_history_is_complete_from_anywhere(void **)
     for (size_t after = 0; after < whole->n_events; after++) {
         request.after              = after;
         request.count_max          = 2;
-        const Pb__RunHistory *part = ask_runs(&rig, "History", &request, STATUS_OK, NULL);
+        const Pb__RunHistory *part = rig_ask_runs(&rig, "History", &request, STATUS_OK, NULL);
         assert_true(part->n_events >= 1 && part->n_events <= 2);
         assert_int_equal(part->events[0]->sequence, after + 1);
         assert_string_equal(part->events[0]->type, whole->events[after]->type);
     }
     request.after              = 0;
     request.newest_first       = true;
-    const Pb__RunHistory *last = ask_runs(&rig, "History", &request, STATUS_OK, NULL);
+    const Pb__RunHistory *last = rig_ask_runs(&rig, "History", &request, STATUS_OK, NULL);
     assert_int_equal(last->events[0]->sequence, whole->last_sequence);
     assert_int_equal(last->events[1]->sequence, whole->last_sequence - 1);
     rig_done(&rig);

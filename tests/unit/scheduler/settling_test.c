@@ -129,15 +129,6 @@ static void test_what_was_not_done_is_not(void **)
     rig_done(&rig);
 }
 
-static void cancel(struct rig *rig, const char *run)
-{
-    Pb__CancelRun message       = PB__CANCEL_RUN__INIT;
-    message.id                  = run;
-    const struct question asked = {
-        .service = &pb__runs__descriptor, .method = "Cancel", .message = &message};
-    (void)rig_ask(rig, &asked);
-}
-
 /* A worker has it when its run is cancelled, and says then that it may have acted: what it has done
  * is found out, as it is for a job whose run waits for it. */
 static void test_a_cancelled_job_is_looked_up(void **)
@@ -147,7 +138,7 @@ static void test_a_cancelled_job_is_looked_up(void **)
     open(&rig);
     const char *run            = rig_start(&rig, "trip", NULL)->run->id;
     const Pb__LeasedJob *first = rig_lease_soon(&rig, "tools");
-    cancel(&rig, run);
+    rig_cancel(&rig, run);
     how.unknown_outcome = true;
     assert_int_equal(fail_with(&rig, first, &how), STATUS_OK);
     rig_restart(&rig);

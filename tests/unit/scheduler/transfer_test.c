@@ -2,8 +2,7 @@
 #include "cmocka.h"
 
 #include "scheduler/tables/record.h"
-#include "store/store.h"
-#include "support/scheduler/rig.h"
+#include "support/scheduler/rig_rows.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,16 +71,6 @@ static void assert_same(const Pb__KeptRun *one, const Pb__KeptRun *other)
     free(b);
 }
 
-static uint64_t rows_of(struct rig *rig, enum table table)
-{
-    const struct shard *shard           = scheduler_shard(rig->scheduler, 0);
-    CLEANUP(txn_abortp) struct txn *txn = NULL;
-    uint64_t count                      = 0;
-    assert_int_equal(txn_begin_read(shard->partition->store, &txn, NULL), STATUS_OK);
-    assert_int_equal(txn_count(txn, table, &count, NULL), STATUS_OK);
-    return count;
-}
-
 static const char *big_input(char out[static BIG_SIZE + 64], char fill)
 {
     int len = snprintf(out, 64, "{\"text\":\"");
@@ -135,8 +124,8 @@ static void test_there_and_back(void **)
     rig_restart(&there);
     assert_false(import_run(&there, kept, STATUS_OK, NULL)->created);
     assert_same(kept, export_run(&there, run, STATUS_OK, NULL));
-    assert_int_equal(rows_of(&there, TABLE_SNAPSHOTS), 1);
-    assert_int_equal(rows_of(&there, TABLE_RUNS), 1);
+    assert_int_equal(rig_count_rows(&there, TABLE_SNAPSHOTS), 1);
+    assert_int_equal(rig_count_rows(&there, TABLE_RUNS), 1);
 
     const Pb__RunView *was = rig_get(&here, run);
     const Pb__RunView *is  = rig_get(&there, "mine");
@@ -164,19 +153,19 @@ static void test_deleted_again(void **)
     const Pb__KeptRun *kept = export_run(&here, run, STATUS_OK, NULL);
     (void)make_run(&there, ""); /* numbers are in use there */
     uint64_t before[ARRAY_LEN(tables)];
-    for (size_t i = 0; i < ARRAY_LEN(tables); i++) before[i] = rows_of(&there, tables[i]);
+    for (size_t i = 0; i < ARRAY_LEN(tables); i++) before[i] = rig_count_rows(&there, tables[i]);
     (void)import_run(&there, kept, STATUS_OK, NULL);
     for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
-        assert_true(rows_of(&there, tables[i]) > before[i]);
+        assert_true(rig_count_rows(&there, tables[i]) > before[i]);
     }
     Pb__DeleteRun message       = PB__DELETE_RUN__INIT;
     message.id                  = "mine";
     const struct question asked = {
         .service = &pb__runs__descriptor, .method = "Delete", .message = &message};
     (void)rig_ask(&there, &asked);
-    while (rows_of(&there, TABLE_DELETIONS) > 0) rig_pause();
+    while (rig_count_rows(&there, TABLE_DELETIONS) > 0) rig_pause();
     for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
-        assert_int_equal(rows_of(&there, tables[i]), before[i]);
+        assert_int_equal(rig_count_rows(&there, tables[i]), before[i]);
     }
     assert_true(import_run(&there, kept, STATUS_OK, NULL)->created); /* and may come again */
     rig_done(&here);
@@ -283,9 +272,9 @@ static void test_damage(void **)
                          is_empty ? "run_not_finished" : "run_invalid");
     }
     assert_int_equal(kept->n_entries, entries);
-    assert_int_equal(rows_of(&there, TABLE_RUNS), 0);
-    assert_int_equal(rows_of(&there, TABLE_JOURNAL), 0);
-    assert_int_equal(rows_of(&there, TABLE_PAYLOADS), 0);
+    assert_int_equal(rig_count_rows(&there, TABLE_RUNS), 0);
+    assert_int_equal(rig_count_rows(&there, TABLE_JOURNAL), 0);
+    assert_int_equal(rig_count_rows(&there, TABLE_PAYLOADS), 0);
     assert_true(import_run(&there, kept, STATUS_OK, NULL)->created);
     rig_done(&here);
     rig_done(&there);

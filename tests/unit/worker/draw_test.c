@@ -2,12 +2,10 @@
 #include "cmocka.h"
 
 #include "job.pb-c.h"
-#include "rpc/rpc.h"
+#include "support/worker/played_scheduler.h"
 #include "system.pb-c.h"
 #include "worker/worker.h"
 
-#include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,8 +15,7 @@ enum { TURNS_MAX = 20'000, LEASE_MS = 60'000, ROOM = 500, ANSWERS_MAX = 8 };
 enum said { SAYS_ROOM, SAYS_ANYTHING, SAYS_DRAWING, SAYS_CANCEL, SAYS_LOST, SAYS_NO, SAYS_NOTHING };
 
 struct fixture {
-    char url[64];
-    struct rpc_server *server;
+    struct played_scheduler played;
     struct rpc_client *client;
     struct loop *loop;
     struct worker *worker;
@@ -29,58 +26,26 @@ struct fixture {
     unsigned cancelled, drawn;
     int64_t room; /* -1: anything */
 
-    pthread_mutex_t mutex;      /* guards what follows: the scheduler's side */
+    /* The scheduler's side, under its mutex. */
     enum said say[ANSWERS_MAX]; /* to one after the other; the last one again and again */
     unsigned say_count, draws;
-    bool is_leased;
-    struct rpc_call *parked, *waiting;
+    struct rpc_call *waiting;
     int64_t output_tokens, price;
 };
 
 /* --- the scheduler -----------------------------------------------------------------------------
  */
 
-/* One job, once. */
-static status lease(struct rpc_call *call, struct error *)
-{
-    struct fixture *it = call->context;
-    (void)pthread_mutex_lock(&it->mutex);
-    bool gives    = !it->is_leased;
-    it->is_leased = true;
-    if (!gives) it->parked = call;
-    (void)pthread_mutex_unlock(&it->mutex);
-    if (!gives) return STATUS_OK;
-    Pb__LeasedJobs *answer = call->response;
-    Pb__LeasedJob *job     = arena_alloc(call->arena, sizeof *job);
-    pb__leased_job__init(job);
-    job->id                        = "job";
-    job->run                       = "run";
-    job->lease_token               = (ProtobufCBinaryData){5, (uint8_t *)(uintptr_t) "token"};
-    answer->jobs                   = arena_alloc(call->arena, sizeof *answer->jobs);
-    answer->jobs[answer->n_jobs++] = job;
-    rpc_reply(call, STATUS_OK, NULL);
-    return STATUS_OK;
-}
-
-static void lease_cancel(struct rpc_call *call)
-{
-    struct fixture *it = call->context;
-    (void)pthread_mutex_lock(&it->mutex);
-    bool is_parked = it->parked == call;
-    if (is_parked) it->parked = NULL;
-    (void)pthread_mutex_unlock(&it->mutex);
-    if (is_parked) rpc_reply(call, STATUS_CANCELLED, NULL);
-}
-
 static void answer(struct rpc_call *call, enum said said)
 {
+    const Pb__Heartbeats *request = call->request;
     Pb__HeartbeatAnswers *answers = call->response;
     Pb__HeartbeatAnswer *one      = arena_alloc(call->arena, sizeof *one);
     Pb__BudgetRoom *room          = arena_alloc(call->arena, sizeof *room);
     pb__heartbeat_answer__init(one);
     pb__budget_room__init(room);
     room->tokens                     = ROOM;
-    one->job                         = "job";
+    one->job                         = request->jobs[0]->job;
     one->room                        = said == SAYS_ROOM ? room : NULL;
     one->drawing                     = said == SAYS_DRAWING;
     one->cancel                      = said == SAYS_CANCEL;
@@ -90,13 +55,13 @@ static void answer(struct rpc_call *call, enum said said)
     rpc_reply(call, STATUS_OK, NULL);
 }
 
-static status heartbeat(struct rpc_call *call, struct error *reterr)
+static status heartbeat(struct rpc_call *call, struct error *reterr, void *context)
 {
-    struct fixture *it            = call->context;
+    struct fixture *it            = context;
     const Pb__Heartbeats *request = call->request;
     const Pb__BudgetDraw *draw    = request->n_jobs == 1 ? request->jobs[0]->draw : NULL;
     enum said said                = SAYS_ANYTHING;
-    (void)pthread_mutex_lock(&it->mutex);
+    (void)pthread_mutex_lock(&it->played.mutex);
     if (draw) {
         bool is_last      = it->draws + 1 >= it->say_count;
         said              = it->say[is_last ? it->say_count - 1 : it->draws];
@@ -105,42 +70,12 @@ static status heartbeat(struct rpc_call *call, struct error *reterr)
         if (said == SAYS_NOTHING) it->waiting = call;
         it->draws++;
     }
-    (void)pthread_mutex_unlock(&it->mutex);
+    (void)pthread_mutex_unlock(&it->played.mutex);
     if (said == SAYS_NO) return fail(reterr, STATUS_UNAVAILABLE, "not now");
-    if (said != SAYS_NOTHING) answer(call, said);
+    if (request->n_jobs == 0) rpc_reply(call, STATUS_OK, NULL);
+    if (request->n_jobs > 0 && said != SAYS_NOTHING) answer(call, said);
     return STATUS_OK;
 }
-
-static status report(struct rpc_call *call, struct error *)
-{
-    Pb__JobReportAnswers *answers = call->response;
-    Pb__JobReportAnswer *one      = arena_alloc(call->arena, sizeof *one);
-    pb__job_report_answer__init(one);
-    one->job                               = "job";
-    answers->reports                       = arena_alloc(call->arena, sizeof *answers->reports);
-    answers->reports[answers->n_reports++] = one;
-    rpc_reply(call, STATUS_OK, NULL);
-    return STATUS_OK;
-}
-
-static status topology(struct rpc_call *call, struct error *)
-{
-    ((Pb__TopologyView *)call->response)->partition_count = 1;
-    rpc_reply(call, STATUS_OK, NULL);
-    return STATUS_OK;
-}
-
-static bool owns(uint16_t partition, struct rpc_moved *, void *)
-{
-    return partition == 0;
-}
-
-static const struct rpc_method job_methods[] = {
-    {.name = "Lease", .handle = lease, .cancel = lease_cancel},
-    {.name = "Heartbeat", .handle = heartbeat},
-    {.name = "Report", .handle = report},
-    {}};
-static const struct rpc_method system_methods[] = {{.name = "Topology", .handle = topology}, {}};
 
 /* --- the worker --------------------------------------------------------------------------------
  */
@@ -184,9 +119,9 @@ static void await(struct fixture *it, const unsigned *count, unsigned wanted)
 
 static unsigned draws(struct fixture *it)
 {
-    (void)pthread_mutex_lock(&it->mutex);
+    (void)pthread_mutex_lock(&it->played.mutex);
     unsigned count = it->draws;
-    (void)pthread_mutex_unlock(&it->mutex);
+    (void)pthread_mutex_unlock(&it->played.mutex);
     return count;
 }
 
@@ -220,7 +155,6 @@ static void complete(struct fixture *it)
 
 static int begin(void **state)
 {
-    static unsigned number; /* cmocka runs one test after the other */
     static const ProtobufCServiceDescriptor *const services[] = {&pb__jobs__descriptor,
                                                                  &pb__system__descriptor, NULL};
     static const char *const queues[]                         = {"llm", NULL};
@@ -228,18 +162,14 @@ static int begin(void **state)
     struct error error                                        = {};
     it->now_ms                                                = 1'000;
     it->say_count                                             = 1;
-    (void)pthread_mutex_init(&it->mutex, NULL);
-    (void)snprintf(it->url, sizeof it->url, "inproc://draw-test-%u", number++);
-    const struct rpc_service offered[]     = {{&pb__jobs__descriptor, job_methods, it},
-                                              {&pb__system__descriptor, system_methods, it},
-                                              {}};
-    const struct rpc_server_options server = {
-        .url = it->url, .services = offered, .hooks = {.owns = owns}, .drain_ms = 100};
-    assert_int_equal(rpc_server_start(&server, &it->server, &error), STATUS_OK);
+    it->played.heartbeat                                      = heartbeat;
+    it->played.context                                        = it;
+    it->played.to_lease                                       = 1;
+    played_scheduler_init(&it->played);
     const struct loop_options loop_options = {.clock = clock_of, .clock_context = it};
     assert_int_equal(loop_new(&loop_options, &it->loop, &error), STATUS_OK);
     const struct rpc_client_options client = {
-        .endpoints = it->url, .choice = RPC_OWNER, .services = services};
+        .endpoints = it->played.url, .choice = RPC_OWNER, .services = services};
     assert_int_equal(rpc_client_open(&client, &it->client, &error), STATUS_OK);
     const struct worker_options options = {.loop      = it->loop,
                                            .scheduler = it->client,
@@ -268,8 +198,7 @@ static int end(void **state)
     loop_turn(it->loop, 0);
     worker_freep(&it->worker);
     loop_freep(&it->loop);
-    rpc_server_stopp(&it->server);
-    (void)pthread_mutex_destroy(&it->mutex);
+    played_scheduler_done(&it->played);
     free(it);
     return 0;
 }
@@ -277,11 +206,11 @@ static int end(void **state)
 /* Says what the scheduler is to say, and draws. */
 static void draw(struct fixture *it, const enum said *say, unsigned count)
 {
-    (void)pthread_mutex_lock(&it->mutex);
+    (void)pthread_mutex_lock(&it->played.mutex);
     memcpy(it->say, say, count * sizeof *say);
     it->say_count = count;
     it->draws     = 0;
-    (void)pthread_mutex_unlock(&it->mutex);
+    (void)pthread_mutex_unlock(&it->played.mutex);
     unsigned before = it->drawn;
     worker_draw(it->job, 300, NULL, on_drawn, it);
     assert_int_equal(it->drawn, before); /* never at once */
@@ -365,10 +294,10 @@ static void a_job_that_ends_is_not_told_any_more(void **state)
     DRAW(it, SAYS_NOTHING);
     await_draws(it, 1);
     complete(it);
-    (void)pthread_mutex_lock(&it->mutex);
+    (void)pthread_mutex_lock(&it->played.mutex);
     struct rpc_call *call = it->waiting;
     it->waiting           = NULL;
-    (void)pthread_mutex_unlock(&it->mutex);
+    (void)pthread_mutex_unlock(&it->played.mutex);
     answer(call, SAYS_ROOM);
     for (int i = 0; i < 100; i++) turn(it); /* it comes to nobody */
     assert_int_equal(it->drawn, 0);
