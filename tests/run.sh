@@ -84,8 +84,9 @@ fuzz() {
 # Memory is refused at each asking of the store, the engine and calls, and at 40 of each input of each parser.
 refusals() { # refusals BIN_DIR
   local program
+  local -x TMPDIR=/dev/shm LSAN_OPTIONS=suppressions=$PWD/tests/refusal/lsan.supp:print_suppressions=0
   for program in refused_memory refused_engine refused_rpc; do
-    if TMPDIR=/dev/shm "$1/$program"; then add "$program" 1 0 0; else add "$program" 0 1 0; fi
+    if "$1/$program"; then add "$program" 1 0 0; else add "$program" 0 1 0; fi
   done
   for program in "$1"/*_fuzz; do
     if "$program" --refusals 40 "tests/fuzz/corpus/$(basename "$program")" >build/refusals.log; then tail -n 1 build/refusals.log; add "$(basename "$program")" 1 0 0

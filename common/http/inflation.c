@@ -25,7 +25,7 @@ struct inflation *inflation_new(void)
 {
     struct inflation *inflation = mem_new(1, sizeof *inflation);
     int rc                      = inflateInit2(&inflation->stream, WINDOW_GZIP);
-    ASSERT(rc == Z_OK); /* else there is no memory, as for mem_new() */
+    ASSERT(rc == Z_OK && "out of memory");
     return inflation;
 }
 
@@ -62,8 +62,9 @@ static int fill_room(struct inflation *inflation, str *input)
     stream->next_out  = (Bytef *)inflation->room;
     stream->avail_out = ROOM_SIZE;
     int rc            = inflate(stream, Z_NO_FLUSH);
-    size_t taken      = len - stream->avail_in;
-    *input            = str_slice(*input, taken, input->len);
+    ASSERT(rc != Z_MEM_ERROR && "out of memory"); /* for its window: it comes when it is needed */
+    size_t taken = len - stream->avail_in;
+    *input       = str_slice(*input, taken, input->len);
     inflation->received += taken;
     inflation->made += ROOM_SIZE - stream->avail_out;
     inflation->has_more = rc == Z_OK && stream->avail_out == 0;

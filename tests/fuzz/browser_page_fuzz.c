@@ -104,10 +104,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     status code = http_init(NULL); /* once, whatever is asked */
     ASSERT(code == STATUS_OK);
     code = loop_new(&clocked, &options.loop, NULL);
-    ASSERT(code == STATUS_OK);
+    ASSERT(code == STATUS_OK && "out of memory");
     const struct http_client_options http = {.loop = options.loop};
     code                                  = http_client_new(&http, &options.http, NULL);
-    ASSERT(code == STATUS_OK);
+    ASSERT(code == STATUS_OK && "out of memory");
     options.hosts           = hosts_new(options.loop, options.http, NULL);
     struct browser *browser = browser_new(&options);
     show(browser, &now_ms, data[0], (str){.ptr = (const char *)data + 1, .len = size - 1});

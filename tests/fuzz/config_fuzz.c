@@ -81,8 +81,9 @@ static bool load(const struct config_sources *sources, struct buf *out)
     CLEANUP(config_freep) struct config *config = NULL;
     struct options options                      = {};
     struct error error                          = {};
-    if (config_load(&program, sources, &options, &config, list, &error) != STATUS_OK) {
-        ASSERT(error.text[0] && list->errors > 0);
+    status code = config_load(&program, sources, &options, &config, list, &error);
+    if (code != STATUS_OK) { /* NOT_FOUND: the file could not be opened, for want of memory */
+        ASSERT(error.text[0] && (list->errors > 0 || code == STATUS_NOT_FOUND));
         return false;
     }
     ASSERT(list->errors == 0 && options.path && options.number >= -5 && options.number <= 64);

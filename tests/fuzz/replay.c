@@ -54,10 +54,10 @@ static void replay_file(struct replay *replay, const char *path)
     if (!exact.data) abort();
     for (size_t i = 0; i < size; i++) exact.data[i] = data[i];
     free(data);
+    /* With memory first: where libraries fail at what they set up once, they forget half of it. */
+    run_input(&exact);
     if (replay->refuses) {
         trial_all(path, run_input, NULL, &exact, replay->refusals, &replay->sum);
-    } else {
-        run_input(&exact);
     }
     free(exact.data);
     replay->count++;
@@ -74,6 +74,14 @@ static void replay_folder(struct replay *replay, const char *path)
         replay_file(replay, file);
     }
     (void)closedir(folder);
+}
+
+/* A parser that never asks has nothing to be refused. */
+static bool is_good(const struct replay *replay)
+{
+    if (!replay->refuses) return true;
+    bool has_passed = trial_sum_print("memory", &replay->sum);
+    return has_passed || (replay->sum.trials == 0 && replay->sum.findings == 0);
 }
 
 int main(int argc, char **argv)
@@ -94,6 +102,7 @@ int main(int argc, char **argv)
         }
     }
     (void)printf("replayed %u inputs\n", replay.count);
-    bool is_good = !replay.refuses || trial_sum_print("memory", &replay.sum);
-    return replay.count > 0 && is_good ? 0 : 1; /* an empty corpus is a test that could not fail */
+    return replay.count > 0 && is_good(&replay)
+               ? 0
+               : 1; /* an empty corpus is a test that could not fail */
 }

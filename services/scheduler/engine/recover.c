@@ -37,7 +37,8 @@ static status next_of(struct engine *engine, enum table table, uint64_t *ret_nex
     status got = txn_last(engine->txn, table, &key, &row, NULL);
     if (got == STATUS_NOT_FOUND) return STATUS_OK;
     if (got != STATUS_OK || key.len != sizeof(uint64_t)) {
-        return fail(reterr, STATUS_DATA_LOSS, "table %s: the last key", table_names[table]);
+        return fail(reterr, got == STATUS_OK ? STATUS_DATA_LOSS : got, "table %s: the last key",
+                    table_names[table]);
     }
     *ret_next = u64_from(key.ptr) + 1;
     return STATUS_OK;

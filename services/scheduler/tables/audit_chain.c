@@ -188,10 +188,11 @@ static status stand_at(struct txn *txn, struct audit_check *check, struct error 
     memcpy(check->last.hash, nothing, SHA256_SIZE);
     if (check->last.number == 0) return STATUS_OK;
     status got = txn_get(txn, TABLE_AUDIT, key_u64_bytes(&key), &value, NULL);
-    if (got != STATUS_OK) {
+    if (got == STATUS_NOT_FOUND) {
         return fail_code(reterr, STATUS_NOT_FOUND, "not_found",
                          "the log has no record of the number to go on after");
     }
+    if (got != STATUS_OK) return fail(reterr, got, "table audit: a row");
     TRY(audit_row_read(key_u64_bytes(&key), value, &row, reterr));
     memcpy(check->last.hash, row.hash, SHA256_SIZE);
     return STATUS_OK;

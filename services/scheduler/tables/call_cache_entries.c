@@ -294,7 +294,8 @@ static status evict_one(struct call_cache *cache, str namespace, struct error *r
     status next = cursor_next(cursor, &key, &row, NULL);
     if (next == STATUS_NOT_FOUND) return STATUS_NOT_FOUND;
     if (next != STATUS_OK || !order_key_read(key, cache->arena, &stored_us, &place)) {
-        return fail(reterr, STATUS_DATA_LOSS, "the age of kept answers cannot be read");
+        return fail(reterr, next == STATUS_OK ? STATUS_DATA_LOSS : next,
+                    "the age of kept answers cannot be read");
     }
     TRY(facts_get(cache, &place, &is_found, &entry, reterr));
     if (!is_found) return fail(reterr, STATUS_DATA_LOSS, "the age of an answer that is not kept");

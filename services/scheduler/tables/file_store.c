@@ -93,7 +93,10 @@ status file_read_piece(struct txn *txn, const Pb__StoredFile *file, uint32_t num
         bytes value = {};
         file_row_key(&key, str_from(file->id), row);
         status got = txn_get(txn, TABLE_FILE_PIECES, key_bytes(&key), &value, NULL);
-        if (got != STATUS_OK || value.len == 0 || value.len > size - at) {
+        if (got != STATUS_OK && got != STATUS_NOT_FOUND) {
+            return fail(reterr, got, "a piece of a file cannot be read");
+        }
+        if (value.len == 0 || value.len > size - at) {
             return fail(reterr, STATUS_DATA_LOSS, "a piece of a file is missing");
         }
         memcpy(place + at, value.ptr, value.len);

@@ -211,10 +211,11 @@ static status from_snapshot(struct txn *txn, str id, const struct workflow *work
     id_key(&key, id);
     bytes snapshot = {};
     status got     = txn_get(txn, TABLE_SNAPSHOTS, key_bytes(&key), &snapshot, NULL);
-    if (got != STATUS_OK) {
+    if (got == STATUS_NOT_FOUND) {
         return fail(reterr, STATUS_DATA_LOSS, "the snapshot of run " STR_FMT " is missing",
                     STR_ARG(id));
     }
+    if (got != STATUS_OK) return fail(reterr, got, "the snapshot of run " STR_FMT, STR_ARG(id));
     struct payload_access access        = {.txn = txn};
     const struct payload_store payloads = payload_store_of(&access);
     return run_snapshot_unpack(id, workflow, snapshot, &payloads, ret_run, reterr);

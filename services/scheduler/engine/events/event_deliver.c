@@ -80,7 +80,8 @@ static status find_prefix(struct finding *finding, const struct key *prefix, str
         }
         struct listener_place place = {};
         if (!listener_key_read(key, &place)) {
-            return fail(reterr, STATUS_DATA_LOSS, "table listeners: a key");
+            return fail(reterr, next == STATUS_OK ? STATUS_DATA_LOSS : next,
+                        "table listeners: a key");
         }
         finding->runs[finding->count++] = place.run;
         key_begin(finding->after);
@@ -103,7 +104,7 @@ static status next_path(struct finding *finding, const struct key *type, const s
     *ret_found  = next == STATUS_OK;
     if (next == STATUS_NOT_FOUND) return STATUS_OK;
     if (next != STATUS_OK || !listener_key_read(key, &place)) {
-        return fail(reterr, STATUS_DATA_LOSS, "table listeners: a key");
+        return fail(reterr, next == STATUS_OK ? STATUS_DATA_LOSS : next, "table listeners: a key");
     }
     *ret_path = place.path;
     return STATUS_OK;

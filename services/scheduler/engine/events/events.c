@@ -155,7 +155,7 @@ static status is_duplicate(struct engine *engine, const struct key *key, bool *r
     *ret_duplicate = false;
     if (got == STATUS_NOT_FOUND) return STATUS_OK;
     if (got != STATUS_OK || row.len != sizeof(uint64_t)) {
-        return fail(reterr, STATUS_DATA_LOSS, "table event_ids: a row");
+        return fail(reterr, got == STATUS_OK ? STATUS_DATA_LOSS : got, "table event_ids: a row");
     }
     *ret_duplicate = (int64_t)u64_from(row.ptr) + EVENT_ID_US > engine->now_us;
     return STATUS_OK;
@@ -364,7 +364,8 @@ static status work_next(struct engine *engine, bool *ret_any, struct error *rete
         *ret_any    = next == STATUS_OK;
         if (next == STATUS_NOT_FOUND) return STATUS_OK;
         if (next != STATUS_OK || !key_take_id(&key, &id)) {
-            return fail(reterr, STATUS_DATA_LOSS, "table event_work: a key");
+            return fail(reterr, next == STATUS_OK ? STATUS_DATA_LOSS : next,
+                        "table event_work: a key");
         }
         TRY(record_read(row, &pb__event_work_record__descriptor, engine->arena, &record, reterr));
     }

@@ -28,7 +28,8 @@ static status find_names(struct engine *engine, str namespace, str type, struct 
         if (next == STATUS_NOT_FOUND) return STATUS_OK;
         bytes rest = {(const uint8_t *)key.ptr + prefix.len, key.len - prefix.len};
         if (next != STATUS_OK || !key_take_text(&rest, &name)) {
-            return fail(reterr, STATUS_DATA_LOSS, "table schedule_types: a key");
+            return fail(reterr, next == STATUS_OK ? STATUS_DATA_LOSS : next,
+                        "table schedule_types: a key");
         }
         char *copy = text_in(engine->arena, (str){name.data, name.len});
         if (!copy) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory for schedules");
@@ -127,7 +128,8 @@ static status delete_types(struct engine *engine, const Pb__ScheduleView *row, s
         if (next == STATUS_NOT_FOUND) return STATUS_OK;
         bytes rest = {(const uint8_t *)key.ptr + prefix.len, key.len - prefix.len};
         if (next != STATUS_OK || !key_take_text(&rest, &type) || !key_take_text(&rest, &name)) {
-            return fail(reterr, STATUS_DATA_LOSS, "table schedule_types: a key");
+            return fail(reterr, next == STATUS_OK ? STATUS_DATA_LOSS : next,
+                        "table schedule_types: a key");
         }
         if (!str_is((str){name.data, name.len}, row->name)) continue;
         TRY(cursor_delete(cursor, reterr));
