@@ -69,7 +69,8 @@ static const struct config_option options_table[] = {
      .offset   = offsetof(struct options, drain_ms),
      .fallback = "30s",
      .max      = 600'000,
-     .doc      = "How long a stopping llm-proxy waits for its calls."},
+     .doc = "How long a stopping llm-proxy waits for its calls; then they are cut, and charged for "
+            "what came."},
     {.path   = "llm.store.path",
      .kind   = CONFIG_TEXT,
      .offset = offsetof(struct options, store_path),

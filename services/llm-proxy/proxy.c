@@ -25,6 +25,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+enum { CUT_MS = 1'000 /* for what is cut to be heard of */ };
+
 struct proxy {
     struct options options;
     struct metrics *metrics;
@@ -367,6 +369,15 @@ static size_t count_busy(void *context)
     return calls + (guard_awaits_usage(proxy->guard) ? 1 : 0);
 }
 
+/* It has waited long enough. What is cut is charged for what came, and its jobs are given back. */
+static void cut(void *context)
+{
+    struct proxy *proxy = context;
+    llm_service_cut(proxy->service);
+    job_book_cut(proxy->job_book);
+    guard_tell_usage_last(proxy->guard);
+}
+
 static void drain(struct proxy *proxy)
 {
     const struct worker_host_drain how = {.limit_ms = proxy->options.drain_ms,
@@ -374,7 +385,10 @@ static void drain(struct proxy *proxy)
                                           .busy     = count_busy,
                                           .context  = proxy};
     telemetry_set_ready(proxy->telemetry, false, "draining");
-    (void)worker_host_drain(proxy->worker, &how); /* what is left comes back by its lease */
+    if (worker_host_drain(proxy->worker, &how)) return;
+    const struct worker_host_drain last = {
+        .limit_ms = CUT_MS, .begin = cut, .busy = count_busy, .context = proxy};
+    (void)worker_host_drain(proxy->worker, &last); /* what is left comes back by its lease */
 }
 
 void proxy_stopp(struct proxy **ref)

@@ -22,6 +22,7 @@ const route = (mode, fallbacks) => ({
 });
 const config = {
   llm: {
+    drain: '500ms',
     providers: {
       aimock: { type: 'openai-compatible', base_url: `${mock.url}/v1` },
       // One each, so that the circuit breaker of one does not open for the others.
@@ -216,7 +217,17 @@ scenario('what was produced is charged, however the stream ended', { needs: NEED
   for await (const chunk of left) {
     if (chunk.choices[0].delta.content === ' more') break; // the SDK closes the connection
   }
-  await settled('so is the one whose client has left', (tokens) => tokens >= before + 5 + 3 + 3);
+  const charged = await settled('so is the one whose client has left', (tokens) => tokens >= before + 5 + 3 + 3);
+
+  // One that does not end in time when its proxy is stopped.
+  let stopped;
+  await assert.rejects(async () => {
+    const cut = await client.chat.completions.create({ model: 'endless', messages: ASK, stream: true, max_tokens: 10_000 });
+    for await (const chunk of cut) stopped ??= chunk && suite['llm-proxy'].stop();
+  }, 'not taken for a whole answer');
+  await stopped;
+  await settled('so is the one that was cut', (tokens) => tokens > charged + 5);
+  await suite['llm-proxy'].start();
 });
 
 scenario('an answer whose proxy dies ends with an error; another proxy answers the next', { needs: NEEDS, config, checkNeeds: false }, async (suite) => {

@@ -187,6 +187,22 @@ static void prepare_held(struct client_call *client, bool is_ok)
     if (!is_ok && client->is_committed) client_stream_renew(client);
 }
 
+void client_call_cut(struct client_call *client)
+{
+    struct llm_outcome outcome = {.provider = "", .usage = PB__USAGE__INIT};
+    outcome.error.class = client->is_committed ? LLM_ERROR_INTERRUPTED : LLM_ERROR_OVERLOADED;
+    outcome.error.text  = str_from("this llm-proxy is being stopped");
+    stop_call(client, &outcome.usage);
+    repair_add_usage(&outcome.usage, &client->spent);
+    if (client->is_checked) prepare_held(client, false);
+    if (client->is_committed) {
+        client_stream_end(client, &outcome);
+    } else {
+        send_whole(client, &outcome);
+    }
+    client_call_free(client);
+}
+
 void client_call_end(struct client_call *client, const struct llm_outcome *outcome)
 {
     struct llm_outcome ended = *outcome;

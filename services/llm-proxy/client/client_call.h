@@ -52,4 +52,7 @@ struct client_call *client_call_of(struct subscriber *subscriber, uint64_t numbe
 /** Nobody waits for it any more: its upstream sees the connection close. */
 void client_call_cancel(struct client_call *call);
 
+/** The process does not wait for it any more: likewise, and whoever waits hears it. */
+void client_call_cut(struct client_call *call);
+
 #endif

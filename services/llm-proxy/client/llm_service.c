@@ -112,6 +112,18 @@ void llm_service_drain(struct llm_service *service)
     while (map_next(service->subscribers, &cursor, &key, &value)) subscriber_drain(value);
 }
 
+void llm_service_cut(struct llm_service *service)
+{
+    size_t cursor = 0;
+    str key       = {};
+    void *value   = NULL;
+    while (map_next(service->subscribers, &cursor, &key, &value)) {
+        struct subscriber *subscriber = value;
+        while (subscriber->calls) client_call_cut(subscriber->calls);
+    }
+    recordings_abandon(service->calls.recordings);
+}
+
 static void on_sweep(void *context)
 {
     struct llm_service *service = context;

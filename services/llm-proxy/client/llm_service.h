@@ -43,6 +43,9 @@ void llm_service_freep(struct llm_service **service);
 /** Refuses new calls; answers those under way. On the loop. */
 void llm_service_drain(struct llm_service *service);
 
+/** Those under way are cut: their clients hear it, and what came is charged. On the loop. */
+void llm_service_cut(struct llm_service *service);
+
 /** Calls under way. On the loop. */
 size_t llm_service_busy(const struct llm_service *service);
 

@@ -394,3 +394,17 @@ void job_book_cancel(struct worker_job *job)
     worker_release(job, 0, "cancelled");
     if (was_first && ticket->draw.drawn) draw(ticket); /* who pays now is asked */
 }
+
+void job_book_cut(struct job_book *book)
+{
+    struct ticket *next = NULL;
+    for (struct ticket *ticket = book->tickets; ticket; ticket = next) {
+        next = ticket->next; /* each goes alone */
+        if (ticket->completed) continue;
+        if (ticket->search) {
+            release_rest(ticket, 0, "the llm-proxy is being stopped");
+        } else {
+            book->options.cancel(&ticket->face, book->options.context);
+        }
+    }
+}

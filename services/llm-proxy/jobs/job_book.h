@@ -45,6 +45,10 @@ void job_book_freep(struct job_book **book);
 void job_book_run(struct job_book *book, struct worker_job *job);
 void job_book_cancel(struct worker_job *job);
 
+/** The process does not wait for its calls any more: they are cancelled, and all jobs handed back
+ * with what has been used, but for those whose answers are being written. */
+void job_book_cut(struct job_book *book);
+
 /** As worker_draw(), of a job that was given to `run`: for whoever pays. */
 void job_draw(struct worker_job *job, int64_t output_tokens, const Pb__ModelPrice *price,
               worker_drawn_fn *drawn, void *context);

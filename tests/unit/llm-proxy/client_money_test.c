@@ -236,9 +236,10 @@ static void finish(struct proxy *proxy)
     world->said.fails_to_reserve = false;
     world->said.fails_to_settle  = 0;
     (void)pthread_mutex_unlock(&world->mutex);
-    bool is_abandoned = pick(proxy, 2) == 0;
-    while (is_abandoned && proxy->subscriber->calls) client_call_cancel(proxy->subscriber->calls);
-    if (is_abandoned) recordings_abandon(proxy->recordings);
+    uint64_t how = pick(proxy, 3);
+    while (how == 0 && proxy->subscriber->calls) client_call_cancel(proxy->subscriber->calls);
+    while (how == 1 && proxy->subscriber->calls) client_call_cut(proxy->subscriber->calls);
+    if (how < 2) recordings_abandon(proxy->recordings);
     for (int64_t ms = 0; ms < LAST_MS && proxy->calls.count > 0; ms += STEP_MS) {
         pass(proxy, STEP_MS);
         loop_turn(world->loop, 1); /* answers come by other threads */

@@ -231,6 +231,27 @@ static void nobody_is_left(void **state)
 }
 
 /* Cancelled while its answer is written: it has bought it, and pays, whoever comes later. */
+/* What is bought and being written is completed; the rest is handed back with what it has used. */
+static void a_stop_hands_all_back(void **state)
+{
+    struct world *world              = *state;
+    world->leased[2].idempotency_key = "another";
+    begin(world, 2);
+    complete(world);
+    begin(world, 0);
+    begin(world, 1);
+    job_book_cut(world->book);
+    assert_int_equal(world->cancels, 1);
+    assert_string_equal(buf_str(&world->log).ptr, "a handed back: cancelled, 1 calls|"
+                                                  "b released: cancelled|");
+    buf_clear(&world->log);
+    assert_string_equal(story(world), "c completed {}, 1 calls|");
+    job_book_cut(world->book); /* there are none */
+    begin(world, 0);
+    assert_int_equal(world->runs, 3);
+    job_book_cut(world->book);
+}
+
 static void the_buyer_pays(void **state)
 {
     static const struct {
@@ -312,6 +333,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(who_joined_takes_the_place, set_up, tear_down),
         cmocka_unit_test_setup_teardown(who_takes_the_place_pays, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nobody_is_left, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_stop_hands_all_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_buyer_pays, set_up, tear_down),
         cmocka_unit_test_setup_teardown(failures_are_not_kept, set_up, tear_down),
         cmocka_unit_test_setup_teardown(other_requests_and_no_key, set_up, tear_down),
