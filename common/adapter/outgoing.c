@@ -106,7 +106,9 @@ static status put_variable(const struct rendering *rendering, str name, struct b
     if (keeps_slashes) name = str_slice(name, 1, name.len);
     json value = json_get(json_get_text(rendering->source->scope, "params"), name);
     CLEANUP(buf_done) struct buf text = buf_init(OUTGOING_URL_MAX);
-    if (!put_scalar(&text, value) || text.len == 0) {
+    bool is_scalar                    = put_scalar(&text, value);
+    if (text.is_full) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the address is too long");
+    if (!is_scalar || text.len == 0) {
         return fail(reterr, STATUS_INVALID_ARGUMENT, "the path needs the parameter `" STR_FMT "`",
                     STR_ARG(name));
     }
@@ -151,7 +153,9 @@ static status put_base(const struct rendering *rendering, struct buf *out, struc
 static status put_query_value(json value, str name, struct buf *out, struct error *reterr)
 {
     CLEANUP(buf_done) struct buf text = buf_init(OUTGOING_URL_MAX);
-    if (!put_scalar(&text, value)) {
+    bool is_scalar                    = put_scalar(&text, value);
+    if (text.is_full) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the address is too long");
+    if (!is_scalar) {
         return fail(reterr, STATUS_INVALID_ARGUMENT, "`query." STR_FMT "` cannot be %s",
                     STR_ARG(name), json_kind_name(value));
     }
@@ -242,7 +246,7 @@ static status add_headers(struct rendering *rendering, const struct formula *for
         str name                          = json_key_at(map, i);
         CLEANUP(buf_done) struct buf text = buf_init(OUTGOING_URL_MAX);
         str value;
-        if (!put_scalar(&text, json_value_at(map, i))) {
+        if (!put_scalar(&text, json_value_at(map, i)) && !text.is_full) {
             return fail(reterr, STATUS_INVALID_ARGUMENT, "`%s." STR_FMT "` is no text", what,
                         STR_ARG(name));
         }

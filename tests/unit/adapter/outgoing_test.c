@@ -1,4 +1,4 @@
-/* Bodies in the form of a form: how values are written, and where it ends. */
+/* Values of forms, queries and headers: how they are written, and where that ends. */
 #include "adapter/outgoing.h"
 
 #include "base/attr.h"
@@ -22,8 +22,9 @@ static const char manifest_text[] =
     "    effect: send\n"
     "    irreversible: it is told\n"
     "    idempotency: natural\n"
-    "    params: {properties: {a: {}}}\n"
-    "    request: {method: POST, path: '/x', form: {a: '=.params.a'}}\n"
+    "    params: {properties: {a: {}, q: {}, h: {}}}\n"
+    "    request: {method: POST, path: '/x', form: {a: '=.params.a'}, query: {q: '=.params.q'},"
+    " headers: {H: '=.params.h'}}\n"
     "    output: {}\n"
     "    example: {params: {a: x}}\n";
 
@@ -48,13 +49,13 @@ static void shop_open(struct shop *shop)
                      STATUS_OK);
 }
 
-/* With `a`, which is taken. */
-static status render(struct shop *shop, json a)
+/* With a parameter, which is taken. */
+static status render_with(struct shop *shop, const char *name, json value)
 {
     const struct manifest_action *action = &shop->manifest->actions[0];
     CLEANUP(json_unrefp) json scope      = json_object_new(1);
     json params                          = json_object_new(1);
-    json_object_put_text(&params, "a", a);
+    json_object_put_text(&params, name, value);
     json_object_put_text(&scope, "params", params);
     const struct secret_source secrets  = {};
     const struct outgoing_source source = {.action  = action,
@@ -63,6 +64,11 @@ static status render(struct shop *shop, json a)
                                            .secrets = &secrets,
                                            .arena   = shop->arena};
     return outgoing_render(&source, &shop->outgoing, &shop->error);
+}
+
+static status render(struct shop *shop, json a)
+{
+    return render_with(shop, "a", a);
 }
 
 static void values_are_written(void **)
@@ -125,11 +131,28 @@ static void a_form_has_a_limit(void **)
     assert_non_null(strstr(shop.error.text, "the form is too deep"));
 }
 
+static void what_is_too_long_is_called_so(void **)
+{
+    static const struct {
+        const char *name, *why;
+    } rows[] = {{"q", "the address is too long"}, {"h", "the request is too large"}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CLEANUP(shop_done) struct shop shop = {};
+        shop_open(&shop);
+        assert_int_equal(render_with(&shop, rows[i].name, letters_new(OUTGOING_URL_MAX + 1)),
+                         STATUS_RESOURCE_EXHAUSTED);
+        assert_string_equal(shop.error.text, rows[i].why);
+        assert_int_equal(render_with(&shop, rows[i].name, json_object_new(0)),
+                         STATUS_INVALID_ARGUMENT);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_are_written),
         cmocka_unit_test(a_form_has_a_limit),
+        cmocka_unit_test(what_is_too_long_is_called_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
