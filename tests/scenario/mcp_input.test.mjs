@@ -56,7 +56,7 @@ const WORKFLOWS = {
 
 const connection = (more) => ({ adapter: 'mcp', config: { url: `${upstream.url}/modern`, ...more }, allow_private: true });
 const program = { command: process.execPath, args: [SERVER, 'asking', NOTES], env: { API_TOKEN_HERE: { secret: 'TOKEN' } } };
-const config = { secrets: { TOKEN: { file: join(folder, 'token') } }, tools: { mcp: { stdio: { asking: program } }, connections: { program: { adapter: 'mcp', config: { server: 'asking', input: 'replay' } }, desk: connection(), shut: connection({ input: 'refuse' }), older: connection({ url: `${upstream.url}/legacy`, input: 'replay' }) } } };
+const config = { log: { level: 'debug' }, secrets: { TOKEN: { file: join(folder, 'token') } }, tools: { mcp: { stdio: { asking: program } }, connections: { program: { adapter: 'mcp', config: { server: 'asking', input: 'replay' } }, desk: connection(), shut: connection({ input: 'refuse' }), older: connection({ url: `${upstream.url}/legacy`, input: 'replay' }) } } };
 
 const callsOf = (name) => modern.asked.filter((call) => call.name === name);
 
@@ -153,6 +153,10 @@ scenario('servers of MCP ask people', { needs: ['scheduler', 'gateway', 'tool-ad
   for (const name of ['sights', 'connect']) await decide(asked[name], 'approve');
   assert.equal((await suite.runEnds(started.sights.id)).output.text, 'it was a accept');
   assert.deepEqual((await suite.runEnds(started.connect.id)).output.structured, { action: 'accept' });
+  await suite.until('what the servers note of it is in the log', async () => {
+    const lines = await suite['tool-adapter'].lines();
+    return ['visit-ann', 'visit-1'].every((id) => lines.some((line) => line.includes('mcp.address.done') && line.includes(`"${id}"`)));
+  });
   await decide(asked.declined, 'reject');
   assert.equal((await suite.runEnds(started.declined.id)).output.text, 'it was a decline');
   await decide(asked.needs, 'approve'); // before anybody was there
