@@ -53,6 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t first                      = line ? (size_t)(line - text.ptr) : size;
     CLEANUP(json_unrefp) json message = parsed(str_slice(text, 0, first));
     CLEANUP(json_unrefp) json end     = parsed(str_slice(text, line ? first + 1 : first, size));
+    if (json_is(json_get_text(message, "id"), JSON_INVALID)) return 0; /* no request */
     for (int offer = MCP_OFFERS_NOTHING; offer <= MCP_OFFERS_ADDRESSES; offer++) {
         play(message, end, (enum mcp_offer)offer);
     }

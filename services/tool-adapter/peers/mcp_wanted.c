@@ -18,6 +18,7 @@ void mcp_wanted_done(struct mcp_wanted *wanted)
 static bool is_offered(json params, enum mcp_offer offer)
 {
     json mode = json_get_text(params, "mode");
+    if (!json_is(params, JSON_OBJECT)) return false;
     if (json_is(mode, JSON_INVALID)) return true;
     if (!json_is(mode, JSON_TEXT)) return false;
     bool is_address = offer == MCP_OFFERS_ADDRESSES && str_is(json_str(mode), "url");

@@ -24,8 +24,8 @@ struct mcp_wanted {
 };
 void mcp_wanted_done(struct mcp_wanted *wanted);
 
-/** JSON-RPC's answer to a request of the server; owned. `handlers` and `wanted` are of the call
- * that is under way; NULL, both: there is none. */
+/** JSON-RPC's answer to a request of the server, an object with an `id`; owned. `handlers` and
+ * `wanted` are of the call that is under way; NULL, both: there is none. */
 json mcp_wanted_answer(struct mcp_wanted *wanted, json message, enum mcp_offer offer,
                        const struct mcp_handlers *handlers);
 

@@ -51,6 +51,10 @@ static const struct answer_row {
      WANTS(ADDRESS("https://a.test/"))},
     {"another mode", MCP_OFFERS_ADDRESSES, ASKS("{\"mode\":7,\"message\":\"Who?\"}"),
      REFUSAL("-32602") "\"This client does not ask in this mode\"}}", NULL},
+    {"no params", MCP_OFFERS_FORMS, "{\"id\":7,\"method\":\"elicitation/create\"}",
+     REFUSAL("-32602") "\"This client does not ask in this mode\"}}", NULL},
+    {"params that are none", MCP_OFFERS_ADDRESSES, ASKS("[7]"),
+     REFUSAL("-32602") "\"This client does not ask in this mode\"}}", NULL},
     {"a method that is none", MCP_OFFERS_ADDRESSES, "{\"id\":7,\"method\":{}}",
      REFUSAL("-32601") "\"This client offers nothing of the kind\"}}", NULL},
 };
