@@ -92,11 +92,10 @@ static size_t packed_size(const ProtobufCMessage *message)
 
 /* Under the mutex. False: it does not fit beside the others. */
 static bool append(struct batch *batch, uint64_t wire_id, uint16_t code, uint16_t flags,
-                   const ProtobufCMessage *metadata, const struct wire_body *body)
+                   const ProtobufCMessage *metadata, bytes body)
 {
     size_t metadata_size = packed_size(metadata);
-    size_t body_size     = body ? body->size : 0;
-    size_t size          = FRAME_HEADER_SIZE + metadata_size + body_size;
+    size_t size          = FRAME_HEADER_SIZE + metadata_size + body.len;
     uint8_t *at          = message_extend(batch->reply, size, RPC_MESSAGE_SIZE_MAX);
     if (!at) return false;
 
@@ -106,12 +105,12 @@ static bool append(struct batch *batch, uint64_t wire_id, uint16_t code, uint16_
             .flags    = flags,
             .call_id  = wire_id,
             .metadata = {NULL, metadata_size},
-            .body     = {NULL, body_size},
+            .body     = body,
         },
         at);
     at += FRAME_HEADER_SIZE;
     if (metadata) at += protobuf_c_message_pack(metadata, at);
-    if (body) wire_body_write(body, at);
+    if (body.len > 0) memcpy(at, body.ptr, body.len);
     return true;
 }
 
@@ -201,14 +200,15 @@ static void answer_with(struct slot *slot, uint16_t code, const Pb__CallError *e
         if (kept) {
             fits = append_kept(batch, slot->wire_id, flags, kept);
         } else {
-            fits = append(batch, slot->wire_id, code, flags, metadata, &body);
+            fits = append(batch, slot->wire_id, code, flags, metadata, body.packed);
         }
         if (!fits) append_too_large(batch, slot->wire_id);
         is_last        = --batch->unanswered == 0;
         batch->is_sent = is_last;
     }
     (void)pthread_mutex_unlock(&batch->mutex);
-    observe(slot, kept ? (uint16_t)kept->code : code, kept ? kept->body.len : body.size);
+    observe(slot, kept ? (uint16_t)kept->code : code, kept ? kept->body.len : body.packed.len);
+    wire_body_done(&body);
     finish(slot, is_last);
 }
 
@@ -225,18 +225,19 @@ static bool answer_remembered(struct slot *slot, uint16_t code, const Pb__CallEr
 
     size_t metadata_size = packed_size(error ? &error->base : NULL);
     wire_body_begin(&body, message);
-    uint8_t *packed = arena_alloc(slot->call.arena, metadata_size + body.size);
-    if (!packed) return false;
-    if (error) (void)protobuf_c_message_pack(&error->base, packed);
-    wire_body_write(&body, packed + metadata_size);
-    struct rpc_kept_answer kept = {
+    uint8_t *metadata = arena_alloc(slot->call.arena, metadata_size);
+    if (metadata && error) (void)protobuf_c_message_pack(&error->base, metadata);
+    const struct rpc_kept_answer kept = {
         .code     = code,
-        .metadata = {packed, metadata_size},
-        .body     = {packed + metadata_size, body.size},
+        .metadata = {metadata, metadata_size},
+        .body     = body.packed,
     };
-    hooks->remember(&slot->call, &kept, hooks->context);
-    answer_with(slot, code, NULL, NULL, &kept);
-    return true;
+    if (metadata) {
+        hooks->remember(&slot->call, &kept, hooks->context);
+        answer_with(slot, code, NULL, NULL, &kept);
+    }
+    wire_body_done(&body);
+    return metadata != NULL;
 }
 
 void slot_answer(struct slot *slot, uint16_t code, const Pb__CallError *error,
@@ -320,7 +321,7 @@ void batch_give_up(struct batch *batch, status code, const char *name, const cha
     for (unsigned i = 0; is_ours && i < batch->count; i++) {
         struct slot *slot = &batch->slots[i];
         if (slot->is_answered) continue;
-        if (!append(batch, slot->wire_id, (uint16_t)code, 0, &error.base, NULL)) {
+        if (!append(batch, slot->wire_id, (uint16_t)code, 0, &error.base, (bytes){})) {
             append_too_large(batch, slot->wire_id);
         }
         if (code == STATUS_DEADLINE_EXCEEDED) {

@@ -224,22 +224,12 @@ static int64_t connect_deadline(const struct endpoint *endpoint, const struct li
     return until_ms > now_ms ? until_ms : -1;
 }
 
-static status add_call(struct endpoint *endpoint, struct call *call,
-                       const struct rpc_request *request, struct error *reterr)
+static status add_packed(struct endpoint *endpoint, struct call *call,
+                         const struct rpc_request *request, const struct frame_source *source,
+                         struct error *reterr)
 {
-    uint8_t metadata[METADATA_PACKED_MAX];
-    size_t metadata_size;
-    struct wire_body body;
-    TRY(pack_metadata(request, metadata, &metadata_size, reterr));
-    struct frame_source source = {.metadata = {metadata, metadata_size},
-                                  .raw_body = request->packed};
-    if (request->message) {
-        wire_body_begin(&body, request->message);
-        source.body = &body;
-    }
-
     enum rpc_class class = call->method->contract->class;
-    size_t size          = frame_source_body_size(&source);
+    size_t size          = source->body.len;
     if (size > RPC_MESSAGE_SIZE_MAX - FRAME_METADATA_MAX) {
         return fail_code(reterr, STATUS_RESOURCE_EXHAUSTED, "body_too_large",
                          "%s.%s: %zu bytes, at most 18 MiB can be sent",
@@ -254,7 +244,24 @@ static status add_call(struct endpoint *endpoint, struct call *call,
         return fail_code(reterr, STATUS_UNAVAILABLE, RPC_NOT_SENT, "%s: not connected",
                          endpoint->address.url);
     }
-    return lane_set_add(set, call, &source, reterr);
+    return lane_set_add(set, call, source, reterr);
+}
+
+static status add_call(struct endpoint *endpoint, struct call *call,
+                       const struct rpc_request *request, struct error *reterr)
+{
+    uint8_t metadata[METADATA_PACKED_MAX];
+    size_t metadata_size;
+    struct wire_body body;
+    TRY(pack_metadata(request, metadata, &metadata_size, reterr));
+    wire_body_begin(&body, request->message);
+    const struct frame_source source = {
+        .metadata = {metadata, metadata_size},
+        .body     = request->message ? body.packed : request->packed,
+    };
+    status code = add_packed(endpoint, call, request, &source, reterr);
+    wire_body_done(&body);
+    return code;
 }
 
 static void fill_call(struct rpc_client *client, const struct rpc_request *request,

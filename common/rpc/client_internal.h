@@ -202,14 +202,10 @@ struct rpc_client {
     bool has_resolver;
 };
 
-/** Where the frame of a call comes from: a message to pack, or bytes of an earlier batch. */
+/** What the frame of a call is made of. */
 struct frame_source {
-    bytes metadata;               /* packed */
-    const struct wire_body *body; /* NULL: take the raw one */
-    bytes raw_body;
+    bytes metadata, body; /* packed */
 };
-
-size_t frame_source_body_size(const struct frame_source *source);
 
 /* choice.c */
 

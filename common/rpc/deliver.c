@@ -59,7 +59,7 @@ static void source_of(const struct outgoing *batch, const struct call *call,
     size_t skip          = FRAME_HEADER_SIZE + metadata_size;
     *ret_source          = (struct frame_source){
                  .metadata = {at + FRAME_HEADER_SIZE, metadata_size},
-                 .raw_body = {at + skip, call->size - skip},
+                 .body     = {at + skip, call->size - skip},
     };
 }
 
@@ -78,8 +78,7 @@ static bool resubmit(struct endpoint *endpoint, const struct call *call,
     again.connect_by_ms  = now_ms + CONNECT_WAIT_MS;
     again.is_held        = false;
     enum rpc_class class = call->method->contract->class;
-    bool is_bulk =
-        class != RPC_LONG && (call->is_alone || source->raw_body.len > BULK_BODY_SIZE_MIN);
+    bool is_bulk = class != RPC_LONG && (call->is_alone || source->body.len > BULK_BODY_SIZE_MIN);
     struct lane_set *set = endpoint_set(next, is_bulk ? RPC_BULK : class, call->partition);
     bool is_added        = lane_set_add(set, &again, source, NULL) == STATUS_OK;
     endpoint_release(is_added ? endpoint : next); /* it is counted at one of them */
@@ -129,7 +128,7 @@ static bool follow(struct endpoint *endpoint, const struct outgoing *batch, cons
         if (!packed || size > FRAME_METADATA_MAX) return false;
         (void)protobuf_c_message_pack(&metadata->base, packed);
         source.metadata = (bytes){packed, size};
-        again.size      = FRAME_HEADER_SIZE + size + source.raw_body.len;
+        again.size      = FRAME_HEADER_SIZE + size + source.body.len;
     }
     atomic_fetch_add(&client->counters.moved, 1); /* first, as in repeat() */
     if (resubmit(endpoint, &again, &source, NULL)) return true;

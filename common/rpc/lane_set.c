@@ -13,11 +13,6 @@
 
 enum { CALLS_FIRST = 16, FRAMES_SIZE_MAX = SOCKET_RECEIVE_MAX /* bytes */ };
 
-size_t frame_source_body_size(const struct frame_source *source)
-{
-    return source->body ? source->body->size : source->raw_body.len;
-}
-
 /* --- batches ---------------------------------------------------------------------------------- */
 
 void outgoing_free(struct outgoing *batch)
@@ -96,34 +91,30 @@ static struct outgoing *tail_for(struct lane_set *set, uint16_t partition, size_
 }
 
 static void write_frame(struct outgoing *batch, const struct frame_source *source,
-                        const struct call *call, size_t body_size, uint64_t wire_id)
+                        const struct call *call, uint64_t wire_id)
 {
-    size_t size = FRAME_HEADER_SIZE + source->metadata.len + body_size;
+    size_t size = FRAME_HEADER_SIZE + source->metadata.len + source->body.len;
     uint8_t *at = (uint8_t *)buf_reserve(&batch->frames, size);
     ASSERT(at); /* sizes were checked against a limit far below */
     frame_header_encode(
         &(struct frame){
             .method   = call->method->number,
             .call_id  = wire_id,
-            .metadata = {NULL, source->metadata.len},
-            .body     = {NULL, body_size},
+            .metadata = source->metadata,
+            .body     = source->body,
         },
         at);
     at += FRAME_HEADER_SIZE;
     if (source->metadata.len > 0) memcpy(at, source->metadata.ptr, source->metadata.len);
     at += source->metadata.len;
-    if (source->body) {
-        wire_body_write(source->body, at);
-    } else if (body_size > 0) {
-        memcpy(at, source->raw_body.ptr, body_size);
-    }
+    if (source->body.len > 0) memcpy(at, source->body.ptr, source->body.len);
     buf_commit(&batch->frames, size);
 }
 
 static void append_call(struct lane_set *set, const struct call *call,
-                        const struct frame_source *source, size_t body_size)
+                        const struct frame_source *source)
 {
-    size_t size            = FRAME_HEADER_SIZE + source->metadata.len + body_size;
+    size_t size            = FRAME_HEADER_SIZE + source->metadata.len + source->body.len;
     struct outgoing *batch = tail_for(set, call->partition, size);
     if (batch->count == batch->capacity) {
         batch->capacity *= 2;
@@ -133,7 +124,7 @@ static void append_call(struct lane_set *set, const struct call *call,
     *added             = *call;
     added->offset      = batch->frames.len;
     added->size        = size;
-    write_frame(batch, source, call, body_size, set->next_wire_id);
+    write_frame(batch, source, call, set->next_wire_id);
     set->next_wire_id++;
     batch->count++;
     batch->unanswered++;
@@ -368,15 +359,14 @@ static status check_room(const struct lane_set *set, size_t size, struct error *
 status lane_set_add(struct lane_set *set, const struct call *call,
                     const struct frame_source *source, struct error *reterr)
 {
-    size_t body_size = frame_source_body_size(source);
-
+    size_t size = FRAME_HEADER_SIZE + source->metadata.len + source->body.len;
     (void)pthread_mutex_lock(&set->mutex);
-    status code = check_room(set, FRAME_HEADER_SIZE + source->metadata.len + body_size, reterr);
+    status code = check_room(set, size, reterr);
     if (code != STATUS_OK) {
         (void)pthread_mutex_unlock(&set->mutex);
         return code;
     }
-    append_call(set, call, source, body_size);
+    append_call(set, call, source);
     /* What is full gains nothing by waiting. */
     bool is_held      = call->is_held && set->first == set->last && set->frames_max > 1;
     struct lane *lane = is_held ? NULL : lane_start(set, call->started_us / 1000);

@@ -34,19 +34,16 @@ status wire_unpack(const ProtobufCMessageDescriptor *type, bytes data, struct ar
 #define WIRE_PACK_FULL SIZE_MAX
 size_t wire_pack(const ProtobufCMessage *message, uint8_t *out, size_t room);
 
-enum { WIRE_BODY_PACKED_MAX = 10 << 10 /* bytes; nearly every message */ };
+enum { WIRE_BODY_STACK_MAX = 10 << 10 /* bytes; nearly every message */ };
 
-/** A message on its way to where it is written: packed once, if it is not large. On the stack of
- * who sends it; the message is borrowed. */
+/** A message on its way to where it is written, packed in one pass. On the stack of who sends it;
+ * wire_body_done(). */
 struct wire_body {
-    const ProtobufCMessage *message; /* NULL: none */
-    size_t size;                     /* bytes, packed */
-    bool is_packed;
-    uint8_t packed[WIRE_BODY_PACKED_MAX];
+    bytes packed;
+    uint8_t *heap; /* of a large one */
+    uint8_t stack[WIRE_BODY_STACK_MAX];
 };
-void wire_body_begin(struct wire_body *body, const ProtobufCMessage *message);
-
-/** Writes its `size` bytes. */
-void wire_body_write(const struct wire_body *body, uint8_t *at);
+void wire_body_begin(struct wire_body *body, const ProtobufCMessage *message); /* NULL: empty */
+void wire_body_done(struct wire_body *body);
 
 #endif

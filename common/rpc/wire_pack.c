@@ -1,26 +1,51 @@
 /*
- * Messages as protobuf_c_message_pack() writes them, but in one pass and into a limited room.
- * Packing needs a size first there, which looks at all fields a second time: most fields of our
- * rows and answers are empty, so looking is the work.
+ * Messages as protobuf_c_message_pack() writes them, but in one pass, into a room that has an end
+ * or into one that grows. Packing needs a size first there, which looks at all fields a second
+ * time: most fields of our rows and answers are empty, so looking is the work.
  */
+#include "base/mem.h"
 #include "rpc/wire_internal.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct packer {
-    uint8_t *at;
+    uint8_t *start, *at;
     const uint8_t *end;
     bool is_full;
+    bool may_grow; /* into memory of its own */
+    uint8_t *heap; /* that memory; NULL: there is none so far */
 };
+
+static void grow(struct packer *packer, size_t more)
+{
+    size_t used    = (size_t)(packer->at - packer->start);
+    size_t doubled = 2 * (size_t)(packer->end - packer->start);
+    size_t room    = used + more > doubled ? used + more : doubled;
+    bool is_first  = !packer->heap;
+    packer->heap   = mem_resize(packer->heap, room, 1);
+    if (is_first) memcpy(packer->heap, packer->start, used);
+    packer->start = packer->heap;
+    packer->at    = packer->start + used;
+    packer->end   = packer->start + room;
+}
+
+static inline bool has_room(struct packer *packer, size_t size)
+{
+    if (size <= (size_t)(packer->end - packer->at)) return true;
+    if (packer->may_grow) {
+        grow(packer, size);
+    } else {
+        packer->is_full = true;
+    }
+    return packer->may_grow;
+}
 
 static void put_long_varint(struct packer *packer, uint64_t value)
 {
-    if (packer->end - packer->at < VARINT_SIZE_MAX) {
-        uint8_t *last = packer->at;
-        for (uint64_t left = value; left >= 0x80; left >>= 7) last++;
-        packer->is_full |= last >= packer->end;
-        if (packer->is_full) return;
-    }
+    size_t size = 1;
+    for (uint64_t left = value; left >= 0x80; left >>= 7) size++;
+    if (!has_room(packer, size)) return;
     while (value >= 0x80) {
         *packer->at++ = (uint8_t)(value | 0x80);
         value >>= 7;
@@ -40,8 +65,7 @@ static inline void put_varint(struct packer *packer, uint64_t value)
 
 static void put_raw(struct packer *packer, const void *data, size_t size)
 {
-    packer->is_full |= size > (size_t)(packer->end - packer->at);
-    if (packer->is_full || size == 0) return;
+    if (size == 0 || !has_room(packer, size)) return;
     memcpy(packer->at, data, size);
     packer->at += size;
 }
@@ -132,23 +156,23 @@ static void put_tag(struct packer *packer, uint32_t number, enum wire_type type)
 /* --- what has a length -------------------------------------------------------------------------
  */
 
-/* The length stands before what is packed now: room for one byte is left, and more is made. */
-static uint8_t *begin_sized(struct packer *packer)
+/* The length stands before what is packed now: room for one byte is left, and more is made. Returns
+ * where it stands. */
+static size_t begin_sized(struct packer *packer)
 {
-    uint8_t *length = packer->at;
-    packer->is_full |= packer->at == packer->end;
-    if (!packer->is_full) packer->at++;
-    return length;
+    size_t at = (size_t)(packer->at - packer->start);
+    if (has_room(packer, 1)) packer->at++;
+    return at;
 }
 
-static void end_sized(struct packer *packer, uint8_t *length)
+static void end_sized(struct packer *packer, size_t at)
 {
     if (packer->is_full) return;
-    size_t size = (size_t)(packer->at - length) - 1;
+    size_t size = (size_t)(packer->at - packer->start) - at - 1;
     size_t more = 0;
     for (size_t left = size; left >= 0x80; left >>= 7) more++;
-    packer->is_full |= more > (size_t)(packer->end - packer->at);
-    if (packer->is_full) return;
+    if (!has_room(packer, more)) return;
+    uint8_t *length = packer->start + at;
     if (more > 0) memmove(length + 1 + more, length + 1, size);
     packer->at += more;
     for (; size >= 0x80; size >>= 7) *length++ = (uint8_t)(size | 0x80);
@@ -178,7 +202,7 @@ static void put_value(struct packer *packer, const ProtobufCFieldDescriptor *fie
         return;
     case PROTOBUF_C_TYPE_MESSAGE:
         memcpy(&message, member, sizeof message);
-        uint8_t *begin = begin_sized(packer);
+        size_t begin = begin_sized(packer);
         if (message) put_message(packer, message);
         end_sized(packer, begin);
         return;
@@ -207,7 +231,7 @@ static void put_repeated(struct packer *packer, const ProtobufCFieldDescriptor *
         return;
     }
     put_tag(packer, field->id, WIRE_BYTES);
-    uint8_t *begin = begin_sized(packer);
+    size_t begin = begin_sized(packer);
     for (size_t i = 0; i < count; i++) {
         put_number(packer, field->type, number_at(items + i * size, size));
     }
@@ -290,24 +314,23 @@ static void put_message(struct packer *packer, const ProtobufCMessage *message)
 
 size_t wire_pack(const ProtobufCMessage *message, uint8_t *out, size_t room)
 {
-    struct packer packer = {.at = out, .end = out + room};
+    struct packer packer = {.start = out, .at = out, .end = out + room};
     put_message(&packer, message);
     return packer.is_full ? WIRE_PACK_FULL : (size_t)(packer.at - out);
 }
 
 void wire_body_begin(struct wire_body *body, const ProtobufCMessage *message)
 {
-    body->message   = message;
-    body->size      = message ? wire_pack(message, body->packed, sizeof body->packed) : 0;
-    body->is_packed = body->size != WIRE_PACK_FULL;
-    if (!body->is_packed) body->size = protobuf_c_message_get_packed_size(message);
+    struct packer packer = {.start    = body->stack,
+                            .at       = body->stack,
+                            .end      = body->stack + sizeof body->stack,
+                            .may_grow = true};
+    if (message) put_message(&packer, message);
+    body->packed = (bytes){packer.start, (size_t)(packer.at - packer.start)};
+    body->heap   = packer.heap;
 }
 
-void wire_body_write(const struct wire_body *body, uint8_t *at)
+void wire_body_done(struct wire_body *body)
 {
-    if (!body->is_packed) {
-        (void)protobuf_c_message_pack(body->message, at);
-    } else if (body->size > 0) {
-        memcpy(at, body->packed, body->size);
-    }
+    free(body->heap);
 }

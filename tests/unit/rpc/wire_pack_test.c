@@ -187,6 +187,33 @@ static void it_does_not_write_beyond_its_room(void **)
     arena_free(filler.arena);
 }
 
+/* The same bytes, also of what does not fit on a stack and of what is not there. */
+static void a_body_is_packed_whatever_its_size(void **)
+{
+    struct filler filler  = {.random = {.state = 11}, .arena = arena_new(ARENA_MAX)};
+    Test__Every every     = TEST__EVERY__INIT;
+    Test__Saying saying   = TEST__SAYING__INIT;
+    Test__Saying *items[] = {&saying, &saying, &saying};
+    every.sayings         = items;
+    every.n_sayings       = ARRAY_LEN(items);
+    struct wire_body body;
+    for (size_t size = 1; size < 1'000'000; size = 3 * size + 100) {
+        saying.data     = (ProtobufCBinaryData){.data = room(&filler, size), .len = size};
+        size_t packed   = protobuf_c_message_get_packed_size(&every.base);
+        uint8_t *expect = malloc(packed);
+        assert_int_equal(protobuf_c_message_pack(&every.base, expect), packed);
+        wire_body_begin(&body, &every.base);
+        assert_int_equal(body.packed.len, packed);
+        assert_memory_equal(body.packed.ptr, expect, packed);
+        wire_body_done(&body);
+        free(expect);
+    }
+    wire_body_begin(&body, NULL);
+    assert_int_equal(body.packed.len, 0);
+    wire_body_done(&body);
+    arena_free(filler.arena);
+}
+
 static void what_was_not_understood_is_passed_on(void **)
 {
     static const uint8_t later[] = "\x0a\x02hi\xfa\x01\x02\xff\x00\xf8\x01\x07";
@@ -206,6 +233,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_writes_what_protobuf_c_writes),
         cmocka_unit_test(it_does_not_write_beyond_its_room),
+        cmocka_unit_test(a_body_is_packed_whatever_its_size),
         cmocka_unit_test(what_was_not_understood_is_passed_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
