@@ -10,7 +10,16 @@
 
 enum { PATH_MAX_BYTES = 256, BODY_MAX = 1 << 20, ASK_AGAIN_MS = 100 };
 
-enum { BULK_STATUS, BULK_WORKFLOW, BULK_LABEL, BULK_BEFORE, BULK_REASON, BULK_DRY, BULK_FORCE };
+enum {
+    BULK_STATUS,
+    BULK_WORKFLOW,
+    BULK_LABEL,
+    BULK_BEFORE,
+    BULK_REASON,
+    BULK_DRY,
+    BULK_FORCE,
+    BULK_AFTER
+};
 
 static void put_text(json *object, const char *name, const char *value)
 {
@@ -36,6 +45,7 @@ static bool filter_new(const struct cli *cli, json *ret_filter)
     if (label) json_object_put_text(ret_filter, "labels", labels);
     put_text(ret_filter, "workflow", cli->values[BULK_WORKFLOW]);
     put_text(ret_filter, "created_before", cli->values[BULK_BEFORE]);
+    put_text(ret_filter, "created_after", cli->values[BULK_AFTER]);
     return true;
 }
 

@@ -95,7 +95,24 @@ static enum cli_exit wait_for_end(const struct cli *cli, struct api *api, const 
  */
 
 /* In the order of run_flags in main.c. */
-enum { RUN_INPUT, RUN_ID, RUN_WAIT, RUN_FOLLOW, RUN_TIMEOUT, RUN_LABEL, RUN_PRIORITY, RUN_DRAFT };
+enum {
+    RUN_INPUT,
+    RUN_ID,
+    RUN_WAIT,
+    RUN_FOLLOW,
+    RUN_TIMEOUT,
+    RUN_LABEL,
+    RUN_PRIORITY,
+    RUN_DRAFT,
+    RUN_DEADLINE,
+    RUN_ON_CONFLICT
+};
+
+/* The server says what is wrong with them. */
+static void put_if(struct json_writer *w, const char *name, const char *value)
+{
+    if (value) json_put_text(w, name, str_from(value));
+}
 
 static status put_start(const struct cli *cli, struct buf *body, struct error *reterr)
 {
@@ -108,7 +125,9 @@ static status put_start(const struct cli *cli, struct buf *body, struct error *r
         json_member(&w, "input");
         json_write_value(&w, input);
     }
-    if (cli->values[RUN_ID]) json_put_text(&w, "client_id", str_from(cli->values[RUN_ID]));
+    put_if(&w, "client_id", cli->values[RUN_ID]);
+    put_if(&w, "deadline", cli->values[RUN_DEADLINE]);
+    put_if(&w, "on_conflict", cli->values[RUN_ON_CONFLICT]);
     if (cli->values[RUN_LABEL]) {
         CLEANUP(json_unrefp) json labels = json_invalid();
         TRY(read_label_argument(cli->values[RUN_LABEL], &labels, reterr));
@@ -172,7 +191,7 @@ enum cli_exit command_run(struct cli *cli)
 /* --- list --------------------------------------------------------------------------------------
  */
 
-enum { LIST_STATUS, LIST_WORKFLOW, LIST_LABEL, LIST_COUNT };
+enum { LIST_STATUS, LIST_WORKFLOW, LIST_LABEL, LIST_COUNT, LIST_AFTER, LIST_BEFORE };
 
 static void add_filter(struct buf *path, const char *name, const char *value)
 {
@@ -218,6 +237,8 @@ enum cli_exit command_list(struct cli *cli)
     add_filter(&path, "status", cli->values[LIST_STATUS]);
     add_filter(&path, "workflow", cli->values[LIST_WORKFLOW]);
     add_filter(&path, "label", cli->values[LIST_LABEL]);
+    add_filter(&path, "created_after", cli->values[LIST_AFTER]);
+    add_filter(&path, "created_before", cli->values[LIST_BEFORE]);
 
     const struct api_call call = {.method = "GET", .path = path.ptr};
     return api_show(cli, &call, print_runs);

@@ -18,6 +18,8 @@ static const struct cli_flag run_flags[] = {
     {"--label", 'l', "KEY=VALUE", "a label"},
     {"--priority", 0, "0..9", "9 goes first"},
     {"--draft", 0, NULL, "let it wait until `tutti draft RUN --approve`"},
+    {"--deadline", 0, "TIME", "when it has to be over, such as 2030-01-31T12:00:00Z"},
+    {"--on-conflict", 0, "WHAT", "if a run has the id: reject (default), return or terminate it"},
     {},
 };
 static const struct cli_flag list_flags[] = {
@@ -25,6 +27,8 @@ static const struct cli_flag list_flags[] = {
     {"--workflow", 0, "NAME", "only runs of this workflow"},
     {"--label", 'l', "KEY=VALUE", "only runs with this label"},
     {"--limit", 'n', "N", "at most so many (20)"},
+    {"--after", 0, "TIME", "only runs created at 2030-01-31T12:00:00Z or later"},
+    {"--before", 0, "TIME", "only runs created before that"},
     {},
 };
 static const struct cli_flag export_flags[] = {
@@ -79,6 +83,7 @@ static const struct cli_flag bulk_flags[] = {
     {"--reason", 'r', "TEXT", "is shown with the runs"},
     {"--dry-run", 0, NULL, "only say what would come of it"},
     {"--force", 0, NULL, "delete: also those that have not ended"},
+    {"--after", 0, "TIME", "runs created at that time or later"},
     {},
 };
 static const struct cli_flag restart_flags[] = {

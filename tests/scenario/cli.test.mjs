@@ -132,6 +132,14 @@ test('run, list, show, logs', async () => {
   const { items } = await json('list', '--label', 'team:tests');
   assert.deepEqual(items.map((item) => item.id), [run.id]);
   assert.match((await expect(OK, 'list')).out, new RegExp(run.id));
+  assert.deepEqual((await json('list', '--label', 'team:tests', '--after', '2100-01-01T00:00:00Z')).items, []);
+  assert.deepEqual((await json('list', '--label', 'team:tests', '--before', run.created_at)).items, []);
+  assert.equal((await json('list', '--label', 'team:tests', '--after', run.created_at)).items.length, 1);
+  await expect(REFUSED, 'list', '--after', 'yesterday');
+  await expect(REFUSED, 'run', 'hello', '--id', 'by-cli');
+  assert.equal((await json('run', 'hello', '--id', 'by-cli', '--on-conflict', 'return')).id, run.id);
+  assert.equal((await json('run', 'hello', '--deadline', '2100-01-01T00:00:00Z')).deadline, '2100-01-01T00:00:00.000Z');
+  assert.match((await expect(OK, 'bulk', 'delete', '--label', 'team:tests', '--after', '2100-01-01T00:00:00Z', '--dry-run')).out, /^0 matched/);
   assert.match((await expect(OK, 'show', run.id)).out, /completed/);
   const events = (await expect(OK, '--json', 'logs', run.id)).out.trim().split('\n').map((line) => JSON.parse(line));
   assert.deepEqual(events.map((event) => event.sequence), events.map((_, index) => index + 1));
