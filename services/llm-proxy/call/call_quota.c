@@ -19,18 +19,6 @@ static uint64_t size_of(const struct chat_request *request)
     return size;
 }
 
-static int64_t count_images(const struct chat_request *request)
-{
-    int64_t count = 0;
-    for (uint32_t i = 0; i < request->message_count; i++) {
-        const struct chat_message *message = &request->messages[i];
-        for (uint32_t p = 0; p < message->part_count; p++) {
-            if (message->parts[p].kind == PART_IMAGE) count++;
-        }
-    }
-    return count;
-}
-
 /* Of a question that was guessed to be so many tokens, those that are not of its texts: of tools
  * and shapes. */
 static int64_t others_of(int64_t guessed, uint64_t size)
@@ -52,7 +40,8 @@ static int64_t estimate(const struct llm_call *call)
     const struct token_ratios *ratios  = guard_ratios(call->pipeline->options.guard);
     uint64_t size                      = size_of(request);
     int64_t input = token_ratios_estimate(ratios, target->provider->name, target->model, size);
-    input += others_of(call->guessed_tokens, size) + count_images(request) * IMAGE_TOKENS;
+    input += others_of(call->guessed_tokens, size) +
+             (int64_t)chat_request_images(request) * IMAGE_TOKENS;
     int64_t output = request->max_tokens > 0 ? request->max_tokens : OUTPUT_RESERVED;
     if (output > OUTPUT_RESERVED) output = OUTPUT_RESERVED;
     if (request->count > 1) output *= request->count;
@@ -134,7 +123,7 @@ void call_note_ratio(const struct llm_call *call)
     struct guard *guard               = call->pipeline->options.guard;
     bool is_said                      = !call->answer.is_failed && call->answer.end != END_BUDGET;
     if (!guard || !is_said || call->request->is_count) return;
-    if (count_images(call->request) > 0) return; /* how many tokens they are only it knows */
+    if (chat_request_images(call->request) > 0) return; /* how many tokens they are only it knows */
     uint64_t size = size_of(call->request);
     token_ratios_note(guard_ratios(guard), target->provider->name, target->model, size,
                       call->answer.usage.input_tokens - others_of(call->guessed_tokens, size));

@@ -106,8 +106,10 @@ struct chat_request {
     str model;
     struct chat_message *messages;
     uint32_t message_count;
-    uint32_t repair_count;  /* of them, at the end: what an answer of the wrong shape was told */
-    uint64_t stripped_size; /* bytes of the texts it had before chat_request_strip() */
+    uint32_t repair_count; /* of them, at the end: what an answer of the wrong shape was told */
+    uint64_t
+        stripped_size; /* bytes of the texts it had before chat_request_strip(), or was scanned */
+    uint32_t stripped_images; /* likewise */
     struct chat_tool *tools;
     uint32_t tool_count;
     enum chat_choice choice;
@@ -192,6 +194,9 @@ void chat_request_strip(struct chat_request *request);
 
 /** Bytes of all texts of its messages, also of a stripped one. */
 uint64_t chat_request_size(const struct chat_request *request);
+
+/** How many pictures they have, likewise. */
+uint32_t chat_request_images(const struct chat_request *request);
 
 /** A copy of `arena` whose messages, parts, tools and `allowed` may be changed; all they point to
  * is the original's. NULL: out of memory. */

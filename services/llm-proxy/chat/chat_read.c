@@ -36,18 +36,31 @@ uint64_t chat_request_size(const struct chat_request *request)
     return size;
 }
 
+uint32_t chat_request_images(const struct chat_request *request)
+{
+    uint32_t count = request->stripped_images;
+    for (uint32_t i = 0; i < request->message_count; i++) {
+        const struct chat_message *message = &request->messages[i];
+        for (uint32_t p = 0; p < message->part_count; p++) {
+            if (message->parts[p].kind == PART_IMAGE) count++;
+        }
+    }
+    return count;
+}
+
 /* What is not named here is gone, so that nobody finds half of it. */
 void chat_request_strip(struct chat_request *request)
 {
     struct chat_request left = {
-        .arena         = request->arena,
-        .protocol      = request->protocol,
-        .model         = request->model,
-        .stripped_size = chat_request_size(request),
-        .count         = request->count,
-        .is_count      = request->is_count,
-        .is_stream     = request->is_stream,
-        .wants_usage   = request->wants_usage,
+        .arena           = request->arena,
+        .protocol        = request->protocol,
+        .model           = request->model,
+        .stripped_size   = chat_request_size(request),
+        .stripped_images = chat_request_images(request),
+        .count           = request->count,
+        .is_count        = request->is_count,
+        .is_stream       = request->is_stream,
+        .wants_usage     = request->wants_usage,
     };
     chat_request_done(request);
     *request = left;

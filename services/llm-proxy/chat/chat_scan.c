@@ -81,6 +81,7 @@ static void read_part(struct chat_body *body)
     bool is_known = str_is(type, "text") || str_is(type, "refusal");
     if (str_is(type, "text")) body->request->stripped_size += text.size;
     if (str_is(type, "refusal")) body->request->stripped_size += refusal.size;
+    if (str_is(type, "image_url")) body->request->stripped_images++;
     for (size_t i = 0; i < ARRAY_LEN(others); i++) is_known = is_known || str_is(type, others[i]);
     if (!is_known) give_up(body);
 }
@@ -286,8 +287,9 @@ static bool read_rest(struct chat_body *body, json *ret_rest)
     if (body->rest->is_full) return false;
     if (json_parse(buf_str(body->rest), NULL, ret_rest, NULL, NULL) != STATUS_OK) return false;
     if (chat_from_openai_rest(*ret_rest, found->arena, &request, NULL) != STATUS_OK) return false;
-    request->stripped_size = found->stripped_size;
-    request->run_count     = found->run_count;
+    request->stripped_size   = found->stripped_size;
+    request->stripped_images = found->stripped_images;
+    request->run_count       = found->run_count;
     memcpy(request->runs, found->runs, sizeof found->runs);
     body->request = request;
     return true;

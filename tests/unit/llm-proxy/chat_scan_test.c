@@ -85,6 +85,7 @@ static void compare(const struct chat_scanned *scanned, json body,
     assert_int_equal(scanned->estimate.input, estimate.input);
     assert_int_equal(scanned->estimate.output, estimate.output);
     assert_int_equal(chat_request_size(scanned->request), chat_request_size(parsed));
+    assert_int_equal(chat_request_images(scanned->request), chat_request_images(parsed));
     assert_true(str_equal(scanned->request->model, parsed->model));
     assert_int_equal(scanned->request->is_stream, parsed->is_stream);
     assert_int_equal(scanned->request->wants_usage, parsed->wants_usage);

@@ -230,10 +230,14 @@ static void what_was_asked_goes_when_its_answer_begins(void **state)
     struct error error                                        = {};
     uint64_t number                                           = 0;
     world->catalog->providers[0].simulation.tokens_per_second = 1;
-    assert_int_equal(start(world, "",
-                           BODY ",\"stream\":true,\"stream_options\":{\"include_usage\":true}}",
-                           &number, &error),
-                     200);
+    assert_int_equal(
+        start(world, "",
+              "{\"model\":\"demo/m\",\"messages\":[{\"role\":\"user\",\"content\":["
+              "{\"type\":\"text\",\"text\":\"x\"},{\"type\":\"image_url\",\"image_url\":"
+              "{\"url\":\"https://a.test/b.png\"}}]}],"
+              "\"stream\":true,\"stream_options\":{\"include_usage\":true}}",
+              &number, &error),
+        200);
     struct client_call *client = client_call_of(world->subscriber, number);
     uint64_t size              = chat_request_size(client->request);
     assert_true(json_is(client->body, JSON_OBJECT));
@@ -248,6 +252,7 @@ static void what_was_asked_goes_when_its_answer_begins(void **state)
     assert_null(client->asked);
     assert_int_equal(client->request->message_count, 0);
     assert_int_equal(chat_request_size(client->request), size);
+    assert_int_equal(chat_request_images(client->request), 1);
     assert_true(str_is(client->request->model, "demo/m"));
     assert_true(str_is(client->route->targets[0].model, "m"));
     for (int i = 0; i < TURNS_MAX && world->calls.count > 0; i++) {
