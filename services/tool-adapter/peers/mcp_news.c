@@ -45,6 +45,7 @@ static void log_message(json params)
 {
     json level = json_get_text(params, "level");
     json data  = json_get_text(params, "data");
+    if (json_is(data, JSON_INVALID)) return; /* there need be none */
     CLEANUP(json_unrefp)
     json text = json_is(data, JSON_TEXT) ? json_ref(data) : json_to_text_new(data);
     log_write(

@@ -199,6 +199,10 @@ json stdio_answer_new(struct stdio_peer *peer, json message)
     CLEANUP(json_unrefp) json asked = json_mask_apply(peer->server->mask, message);
     struct mcp_stdio_call *call     = peer->calls;
     while (call && call->id == 0) call = call->next;
+    if (!json_is(asked, JSON_OBJECT)) { /* too large to be looked through */
+        json_unref(asked);
+        asked = json_object_new(1);
+    }
     json_object_put_text(&asked, "id", json_ref(json_get_text(message, "id")));
     return mcp_wanted_answer(call ? &call->wanted : NULL, asked, stdio_peer_offer(peer),
                              call ? &call->handlers : NULL);

@@ -20,6 +20,7 @@ const BOOKING = [
 async function* slowly(id, { _meta: { progressToken } }, on) {
   const progress = (at, more) => event({ method: 'notifications/progress', params: { progressToken, progress: at, total: 4, ...more } });
   yield event({ method: 'notifications/message', params: { level: 'info', data: 'begun' } });
+  for (const params of [undefined, {}, []]) yield event({ method: 'notifications/message', params }) + event({ method: 'notifications/progress', params }) + event({ method: 'notifications/elicitation/complete', params });
   yield event({ method: 'notifications/progress', params: { progressToken: 'of another', progress: 9 } });
   yield progress(1, { message: 'Heats water' });
   yield progress(1, { message: 'is not counted' });

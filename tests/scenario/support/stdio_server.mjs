@@ -67,6 +67,7 @@ const people = {
 // Of which no answer comes, or a bad one.
 function misbehave(name, id, { key } = {}, meta = {}) {
   if (name === 'hold') {
+    for (const params of [undefined, {}, []]) for (const method of ['message', 'progress', 'elicitation/complete']) say({ method: `notifications/${method}`, params });
     say({ method: 'notifications/progress', params: { progressToken: meta.progressToken, progress: 1, total: 2, message: `holds ${process.env.API_TOKEN_HERE}` } });
     held.set(key, () => { held.delete(key); say({ id, result: structured({ key }) }); });
   }
