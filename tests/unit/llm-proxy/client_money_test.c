@@ -280,8 +280,9 @@ static void every_order_settles_once(void **)
         assert_true(proxy->world.booked_count < BOOKED_MAX);
         for (size_t i = 0; i < proxy->world.booked_count; i++) {
             const struct booked *booked = &proxy->booked[i];
-            if (booked->ends != 1)
+            if (booked->ends != 1) {
                 fail_msg("seed %d: %s: %u ends", (int)seed, booked->call, booked->ends);
+            }
             charged += booked->tokens;
         }
         if (charged != counted(proxy)) {
