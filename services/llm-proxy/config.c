@@ -3,6 +3,9 @@
 #include "base/attr.h"
 #include "llm-proxy/keys/key_seal.h"
 
+static const char *const log_contents[] = {
+    [LOG_CONTENT_OFF] = "off", [LOG_CONTENT_MASKED] = "masked", NULL};
+
 static const struct config_option options_table[] = {
     {.path     = "llm.listen",
      .kind     = CONFIG_URL,
@@ -78,6 +81,14 @@ static const struct config_option options_table[] = {
             "is missing. Without it what calls have used since the last second is lost if the "
             "process is killed, and answers, streams and what models want back are kept in memory "
             "only."},
+    {.path     = "llm.log_content",
+     .kind     = CONFIG_ENUM,
+     .flags    = CONFIG_RELOADABLE,
+     .offset   = offsetof(struct options, log_content),
+     .fallback = "off",
+     .names    = log_contents,
+     .doc = "Whether the log shows what models are asked and answer (`llm.request`, `llm.answer`): "
+            "`masked` does, without personal data, 2,000 bytes of each."},
     {.path     = "llm.job_output",
      .kind     = CONFIG_BOOL,
      .offset   = offsetof(struct options, job_output),
@@ -131,10 +142,11 @@ static const struct config_set sets[] = {
 
 struct catalog_trees options_trees(const struct options *options)
 {
-    return (struct catalog_trees){.providers = options->providers,
-                                  .routes    = options->routes,
-                                  .prices    = options->prices,
-                                  .pii       = options->pii};
+    return (struct catalog_trees){.providers    = options->providers,
+                                  .routes       = options->routes,
+                                  .prices       = options->prices,
+                                  .pii          = options->pii,
+                                  .logs_content = options->log_content == LOG_CONTENT_MASKED};
 }
 
 static status check(const struct config *config, const void *options, struct diagnostics *list,

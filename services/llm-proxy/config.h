@@ -6,6 +6,8 @@
 #include "config/rpc_options.h"
 #include "llm-proxy/catalog/catalog.h"
 
+enum log_content { LOG_CONTENT_OFF, LOG_CONTENT_MASKED };
+
 struct options {
     const char *listen;      /* url */
     const char *long_listen; /* url; NULL: follows from `listen` */
@@ -19,6 +21,7 @@ struct options {
     int64_t lease_ms;
     int64_t drain_ms;
     const char *store_path;        /* NULL: none */
+    int log_content;               /* enum log_content */
     bool job_output;               /* jobs are streamed, for those who follow their runs */
     int64_t grace_ms;              /* of durable streams without a reader */
     struct config_secret key_seal; /* of provider_keys.h */

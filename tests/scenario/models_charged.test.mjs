@@ -119,6 +119,7 @@ scenario('clients are charged once over the death of the scheduler', { needs: NE
   assert.equal((await chat(suite, { headers: { 'tutti-labels': 'blue' } })).status, 400);
   assert.equal((await chat(suite, { headers: { 'tutti-labels': 'team=red' } })).body.error.code, 'budget_exceeded');
   assert.equal(model.requests.length, calls, 'nobody was called');
+  assert.doesNotMatch((await suite['llm-proxy'].lines()).join('\n'), /"llm\.(request|answer)"|hello/, 'the log shows no content');
 });
 
 scenario('what has ended is charged by a proxy that stops, and by one that cannot reach anybody', { needs: NEEDS, config, checkNeeds: false }, async (suite) => {

@@ -75,3 +75,28 @@ scenario('tokens of a job are events of its run', { needs: NEEDS, config, checkN
   assert.deepEqual(later(again), later(first).filter((id) => Number(id) > Number(again.events[0].id) - 1));
   assert.equal(model.asked.length, 1);
 });
+
+scenario('who follows hears an attempt that begins anew from its beginning', { needs: NEEDS, config, checkNeeds: false }, async (suite) => {
+  await suite.apply(ASKS);
+  const asked = model.asked.length;
+  const run = await suite.startRun('asks');
+  const stream = new EventStream(suite, `/v1/runs/${run.id}/events`);
+  const over = stream.connect();
+  await suite.until('the model is asked', () => model.asked.length === asked + 1 && model.open === 1);
+  model.say('half of it');
+  await suite.until('it is heard', () => text(stream) === 'half of it');
+  await suite['llm-proxy'].kill();
+  await suite.until('its call is gone', () => model.open === 0);
+  await suite['llm-proxy'].start();
+  await suite.until('the model is asked again', () => model.asked.length === asked + 2 && model.open === 1);
+  model.say('all');
+  await suite.until('the second answer takes the place of the first', () => text(stream) === 'all');
+  model.say(' of it');
+  model.end();
+  const { output } = await suite.runEnds(run.id);
+  assert.deepEqual(output, { said: 'all of it' });
+  assert.equal(await over, 'end');
+  assert.equal(text(stream), 'all of it');
+  const pieces = said(stream).map(({ data }) => [data.offset, data.text]);
+  assert.deepEqual(pieces.filter(([offset]) => offset === 0).map(([, first]) => first), ['half of it', 'all'], 'it says where an attempt begins');
+});

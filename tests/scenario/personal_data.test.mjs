@@ -79,13 +79,13 @@ scenario('what an upstream sees of a prompt is what the rule of its route leaves
     ],
     tools: [{ type: 'function', function: { name: 'pay', description: 'To an address like x@example.org', parameters: { type: 'object' } } }],
   });
-  const seen = last();
-  assert.equal(seen.messages[0].content, 'Report to [EMAIL_1].');
-  assert.deepEqual(seen.messages[1].content, [{ type: 'text', text: 'I am [EMAIL_2]' }, { type: 'image_url', image_url: { url: IMAGE } }]);
-  assert.deepEqual(JSON.parse(seen.messages[2].tool_calls[0].function.arguments), { to: '[EMAIL_2]', card: '[CARD_1]' });
-  assert.equal(seen.messages[3].content, '{"mail":"[EMAIL_2]"}');
-  assert.equal(seen.tools[0].function.description, 'To an address like x@example.org');
-  assert.equal(seen.user, 'u-1');
+  const asked_of = last();
+  assert.equal(asked_of.messages[0].content, 'Report to [EMAIL_1].');
+  assert.deepEqual(asked_of.messages[1].content, [{ type: 'text', text: 'I am [EMAIL_2]' }, { type: 'image_url', image_url: { url: IMAGE } }]);
+  assert.deepEqual(JSON.parse(asked_of.messages[2].tool_calls[0].function.arguments), { to: '[EMAIL_2]', card: '[CARD_1]' });
+  assert.equal(asked_of.messages[3].content, '{"mail":"[EMAIL_2]"}');
+  assert.equal(asked_of.tools[0].function.description, 'To an address like x@example.org');
+  assert.equal(asked_of.user, 'u-1');
 
   await anthropic.messages.create({ model: 'writer', max_tokens: 10, system: 'I am ann@example.org', messages: [{ role: 'user', content: PROMPT }] });
   assert.equal(last().messages.at(-1).content, 'Ann ([EMAIL_1]) paid with [CARD_1]; ask [EMAIL_1] or [EMAIL_2].');
@@ -118,4 +118,26 @@ scenario('what an upstream sees of a prompt is what the rule of its route leaves
   const blocked = await suite.runEnds((await suite.startRun('ask', { model: 'closed', prompt: PROMPT })).id, 'faulted');
   assert.match(blocked.error.detail, /email, card/);
   assert.ok(!JSON.stringify(blocked.error).includes('4111'));
+});
+
+// Few calls: of more than ten a second the log only says how many there were.
+const logged = { ...config, llm: { ...config.llm, log_content: 'masked' } };
+scenario('the log shows what is asked and answered, without personal data', { needs: ['scheduler', 'gateway', 'llm-proxy'], config: logged, checkNeeds: false }, async (suite) => {
+  const openai = new OpenAI({ baseURL: `${suite.url}/v1`, apiKey: suite.key, maxRetries: 0 });
+  await openai.chat.completions.create({ model: 'open', messages: [{ role: 'user', content: PROMPT }] }); // whatever the route says
+  for await (const chunk of await openai.chat.completions.create({ model: 'open', stream: true, messages: [{ role: 'user', content: 'x'.repeat(10_000) }] })) assert.ok(chunk.id);
+  await suite.apply(ASK);
+  const run = await suite.runEnds((await suite.startRun('ask', { model: 'writer', prompt: PROMPT })).id);
+  const seen = await suite.until('the log has it', async () => {
+    const lines = (await suite['llm-proxy'].lines()).filter((line) => line.startsWith('{')).map((line) => JSON.parse(line));
+    const all = lines.filter(({ msg }) => msg === 'llm.request' || msg === 'llm.answer');
+    return all.length === 6 && all;
+  });
+  const shown = JSON.stringify(seen);
+  assert.ok(!/ann@|bob@|4111 1111/.test(shown), shown);
+  const [open, long, job] = seen.filter(({ msg }) => msg === 'llm.request');
+  assert.ok(open.content.includes(MASKED) && open.request_id && open.operation === 'chat', shown);
+  assert.ok(long.content.length === 2000 && long.content_bytes > 10_000, shown);
+  assert.ok(job.run === run.id && job.job && job.content.includes('[EMAIL_1]'), shown);
+  assert.deepEqual(seen.filter(({ msg }) => msg === 'llm.answer').map(({ content }) => content), ['done', 'done', 'done']);
 });

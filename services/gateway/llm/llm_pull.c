@@ -9,6 +9,8 @@
 #include <stdlib.h>
 
 enum {
+    NUMBER_BITS =
+        32, /* of calls and replies, that a replica counts by; above them: which process */
     CALLS_MAX     = 50'000,
     PULL_WAIT_MS  = 10'000,
     PULL_RETRY_MS = 200,
@@ -285,15 +287,22 @@ static void forget_orphans(struct replica *replica)
     }
 }
 
-/* The replica was restarted, or gave us up: its calls are gone with it. */
-static void fail_all(struct replica *replica, const struct rpc_answer *answer)
+/* The replica was restarted, or gave us up: the calls that it had then are gone with it, and no
+ * others. Which those are the upper half of their numbers says (llm-proxy/answers/subscriber.h). */
+static void fail_lost(struct replica *replica, const struct rpc_answer *answer, uint64_t process)
 {
-    size_t cursor = 0;
-    str key       = {};
-    void *value   = NULL;
+    struct rpc_answer gone = *answer;
+    size_t cursor          = 0;
+    str key                = {};
+    void *value            = NULL;
+    gone.code              = STATUS_UNAVAILABLE;
+    gone.error_code        = "";
+    answer                 = &gone;
     while (map_next(replica->calls, &cursor, &key, &value)) {
         struct llm_incoming *incoming = value;
-        const struct llm_tap *tap     = incoming->tap;
+        bool is_its                   = incoming->number >> NUMBER_BITS == process;
+        if (!is_its && process > 0) continue;
+        const struct llm_tap *tap = incoming->tap;
         if (incoming->call) llm_incoming_fail(incoming, answer);
         incoming_free(incoming);
         if (tap) tap->lost(tap->context);
@@ -321,7 +330,11 @@ static void on_pulled(void *context)
         if (map_count(replica->calls) > 0) pull_send(replica);
         return;
     }
-    if (answer->code == STATUS_UNAVAILABLE) fail_all(replica, answer);
+    if (answer->code == STATUS_UNAVAILABLE) fail_lost(replica, answer, 0);
+    if (answer->code == STATUS_NOT_FOUND) {
+        fail_lost(replica, answer, replica->last_reply >> NUMBER_BITS);
+        replica->last_reply = 0;
+    }
     if (map_count(replica->calls) == 0) return;
     loop_timer_set(api->home, &replica->retry, loop_now_ms(api->home) + PULL_RETRY_MS);
 }

@@ -59,6 +59,7 @@ struct catalog {
     struct llm_route routes[CATALOG_ROUTES_MAX];
     uint32_t route_count;
     const struct pii_policies *pii;    /* in the arena */
+    bool logs_content;                 /* of calls (content_log.h) */
     struct price_table *own_prices;    /* of `llm.prices`, by names of providers */
     struct price_table *public_prices; /* by vendors */
 };
@@ -66,6 +67,7 @@ struct catalog {
 /** The trees of the section, by their names. */
 struct catalog_trees {
     json providers, routes, prices, pii;
+    bool logs_content;
 };
 
 /** Reads them. Findings go to `list`. INVALID_ARGUMENT if there is an error among them. Owned:

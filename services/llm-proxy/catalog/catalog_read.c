@@ -488,7 +488,8 @@ status catalog_read(const struct config *config, const struct catalog_trees *tre
     for (size_t i = 0; i < json_count(trees->prices); i++) {
         read_price(&reader, json_key_at(trees->prices, i), json_value_at(trees->prices, i));
     }
-    catalog->pii = pii_policies_read(config, trees->pii, catalog->arena, list);
+    catalog->pii          = pii_policies_read(config, trees->pii, catalog->arena, list);
+    catalog->logs_content = trees->logs_content;
     if (list->errors > errors) {
         return fail(reterr, STATUS_INVALID_ARGUMENT, "section `llm`: %zu errors",
                     list->errors - errors);

@@ -8,6 +8,8 @@
 #include "llm-proxy/guard/purse.h"
 #include "llm-proxy/money/usage_journal.h"
 
+enum { BODY_DEPTH_MAX = 64, BODY_VALUES_MAX = 1'000'000 };
+
 struct client_call {
     /* First what each event of a stream looks at: of thousands that wait, nothing is in a cache. */
     bool is_committed;

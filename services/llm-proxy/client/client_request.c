@@ -5,8 +5,6 @@
 #include "llm-proxy/guard/llm_charge.h"
 #include "json/json_text.h"
 
-enum { BODY_DEPTH_MAX = 64, BODY_VALUES_MAX = 1'000'000 };
-
 /* The HTTP status that refuses it, or 200; as the next ones. What is left of the request in the end
  * lives as long as the call: itself; its model, of which a route made on the spot has views; and
  * what is added from now on. */

@@ -3,6 +3,7 @@
 
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/random.h"
 #include "llm-proxy/answers/subscriber.h"
 #include "llm-proxy/client/client_call.h"
 #include "llm-proxy/client/provider_trial.h"
@@ -17,8 +18,9 @@
 enum {
     SUBSCRIBERS_MAX = 1'000,
     SWEEP_MS        = 5'000,
-    SILENT_MS       = 15'000, /* a subscriber that has not pulled for so long is gone */
-    CALLS_MAX       = 10'000,
+    NUMBER_BITS = 32, /* of calls and replies, counted by this process (gateway/llm/llm_pull.c) */
+    SILENT_MS   = 15'000, /* a subscriber that has not pulled for so long is gone */
+    CALLS_MAX   = 10'000,
 };
 
 struct llm_service {
@@ -26,6 +28,7 @@ struct llm_service {
     struct client_calls calls;
     struct job_outputs *outputs;
     struct provider_keys *provider_keys;
+    uint64_t first_number;   /* of calls and replies of this process: its upper half */
     struct map *subscribers; /* id (16 bytes) -> struct subscriber */
     struct provider_trials trials;
     struct loop_timer sweep;
@@ -60,6 +63,8 @@ struct llm_service *llm_service_new(const struct llm_service_options *options)
     service->subscribers      = map_new(SUBSCRIBERS_MAX);
     service->sweep            = (struct loop_timer){.fire = on_sweep, .context = service};
     service->turn_end         = (struct loop_turn_end){.run = on_turn_end, .context = service};
+    service->first_number     = (random_u64() | 1) << NUMBER_BITS;
+    service->calls.last       = service->first_number;
     loop_turn_end_add(service->loop, &service->turn_end);
     return service;
 }
@@ -156,6 +161,7 @@ static struct subscriber *subscriber_of(struct llm_service *service, ProtobufCBi
     struct subscriber *subscriber = map_get(service->subscribers, key);
     if (subscriber || !may_make) return subscriber;
     subscriber = subscriber_new(id, service->loop, reply_to_pull);
+    subscriber_number_from(subscriber, service->first_number);
     if (service->is_draining) subscriber_drain(subscriber);
     if (!map_put(service->subscribers, key, subscriber)) {
         subscriber_free(subscriber);

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/money.h"
 #include "llm-proxy/call/call_log.h"
+#include "llm-proxy/call/content_log.h"
 #include "json/json_text.h"
 
 #include <inttypes.h>
@@ -203,13 +204,36 @@ static const char *operation_of(const struct chat_request *request)
     return request->is_stream ? "stream" : "chat";
 }
 
+static void fill_ids(const struct chat_request *request, const struct llm_reply_caller *caller,
+                     struct log_field ret_ids[static CALL_LOG_IDS])
+{
+    ret_ids[0] = LOG_TEXT_OF("namespace", caller->namespace);
+    ret_ids[1] = LOG_TEXT_OF("key", caller->key);
+    ret_ids[2] = LOG_TEXT_OF("request_id", caller->request_id);
+    ret_ids[3] = LOG_TEXT_OF("operation", operation_of(request));
+}
+
+void llm_reply_log_request(json body, const struct chat_request *request,
+                           const struct llm_reply_caller *caller)
+{
+    struct log_field ids[CALL_LOG_IDS];
+    fill_ids(request, caller, ids);
+    content_log_request(body, ids);
+}
+
+void llm_reply_log_answer(const struct answer *answer, const struct chat_request *request,
+                          const struct llm_reply_caller *caller)
+{
+    struct log_field ids[CALL_LOG_IDS];
+    fill_ids(request, caller, ids);
+    content_log_answer(answer, ids);
+}
+
 void llm_reply_log(const struct llm_outcome *outcome, const struct chat_request *request,
                    const struct llm_reply_caller *caller)
 {
-    const struct log_field ids[CALL_LOG_IDS] = {LOG_TEXT_OF("namespace", caller->namespace),
-                                                LOG_TEXT_OF("key", caller->key),
-                                                LOG_TEXT_OF("request_id", caller->request_id),
-                                                LOG_TEXT_OF("operation", operation_of(request))};
+    struct log_field ids[CALL_LOG_IDS];
+    fill_ids(request, caller, ids);
     if (log_is_written(LOG_INFO)) log_attempts(outcome, request, caller->namespace);
     call_log(outcome, request->model, ids);
 }

@@ -49,6 +49,12 @@ struct llm_reply_caller {
 void llm_reply_log(const struct llm_outcome *outcome, const struct chat_request *request,
                    const struct llm_reply_caller *caller);
 
+/** What it is asked, and what it has answered: lines of the log, if those are wanted. */
+void llm_reply_log_request(json body, const struct chat_request *request,
+                           const struct llm_reply_caller *caller);
+void llm_reply_log_answer(const struct answer *answer, const struct chat_request *request,
+                          const struct llm_reply_caller *caller);
+
 /** Those of a stream that has just begun, by the try that is shown: what it costs nobody knows. */
 void llm_reply_fill_stream_head(struct llm_reply_head *head, const struct llm_try *shown,
                                 const char *content_type);

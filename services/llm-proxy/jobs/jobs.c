@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "llm-proxy/call/cache_wish.h"
 #include "llm-proxy/call/call_log.h"
+#include "llm-proxy/call/content_log.h"
 #include "llm-proxy/jobs/job_book.h"
 #include "llm-proxy/jobs/job_room.h"
 #include "workflow/token_estimate.h"
@@ -46,13 +47,34 @@ static void chat_job_free(struct chat_job *chat)
 /* --- the end -----------------------------------------------------------------------------------
  */
 
+static void fill_ids(const struct chat_job *chat, struct log_field ret_ids[static CALL_LOG_IDS])
+{
+    const Pb__LeasedJob *leased = chat->job->leased;
+    ret_ids[0]                  = LOG_STR("run", str_from(leased->run));
+    ret_ids[1]                  = LOG_STR("task", str_from(leased->task));
+    ret_ids[2]                  = LOG_STR("job", str_from(leased->id));
+    ret_ids[3]                  = LOG_INT("attempt", leased->attempt);
+}
+
+static bool logs_content(const struct chat_job *chat)
+{
+    return pipeline_catalog(chat->pipeline)->logs_content;
+}
+
+static void log_request(const struct chat_job *chat)
+{
+    struct log_field ids[CALL_LOG_IDS];
+    if (!logs_content(chat)) return;
+    fill_ids(chat, ids);
+    content_log_request(chat->input, ids);
+}
+
 static void log_call(const struct chat_job *chat, const struct llm_outcome *outcome)
 {
-    const Pb__LeasedJob *leased              = chat->job->leased;
-    const struct log_field ids[CALL_LOG_IDS] = {
-        LOG_STR("run", str_from(leased->run)), LOG_STR("task", str_from(leased->task)),
-        LOG_STR("job", str_from(leased->id)), LOG_INT("attempt", leased->attempt)};
+    struct log_field ids[CALL_LOG_IDS];
+    fill_ids(chat, ids);
     call_log(outcome, chat->request->model, ids);
+    if (outcome->is_ok && logs_content(chat)) content_log_answer(outcome->answer, ids);
 }
 
 static void on_done(const struct llm_outcome *outcome, void *context)
@@ -173,6 +195,7 @@ static void run_chat(struct jobs *jobs, struct worker_job *job)
         chat_job_free(chat);
         return;
     }
+    log_request(chat);
     int64_t deadline_ms    = llm_deadline_ms(job->leased->deadline_us);
     chat->has_one_provider = has_one_provider(chat->route);
     pb__model_price__init(&chat->price);
