@@ -288,7 +288,7 @@ static void forget_orphans(struct replica *replica)
 }
 
 /* The replica was restarted, or gave us up: the calls that it had then are gone with it, and no
- * others. Which those are the upper half of their numbers says (llm-proxy/answers/subscriber.h). */
+ * others. Which those are the upper half of their numbers says (llm-proxy/client/llm_service.c). */
 static void fail_lost(struct replica *replica, const struct rpc_answer *answer, uint64_t process)
 {
     struct rpc_answer gone = *answer;

@@ -307,6 +307,8 @@ static void put_back(struct item *item)
 static void acknowledge(struct subscriber *subscriber, uint64_t acknowledged)
 {
     struct item *lost = NULL; /* the last one first */
+    /* A number we have not given is of the process that was here before. */
+    if (acknowledged > subscriber->last_reply) acknowledged = 0;
     while (subscriber->sent) {
         struct item *item = subscriber->sent;
         subscriber->sent  = item->next;
@@ -339,29 +341,11 @@ static void stop_calls(struct subscriber *subscriber, const uint64_t *calls, siz
     }
 }
 
-void subscriber_number_from(struct subscriber *subscriber, uint64_t first_reply)
-{
-    subscriber->first_reply = first_reply;
-    subscriber->last_reply  = first_reply;
-}
-
-/* 0: it has heard nothing yet. */
-static bool is_of_others(const struct subscriber *subscriber, uint64_t reply)
-{
-    return reply > 0 && (reply > subscriber->last_reply || reply <= subscriber->first_reply);
-}
-
 void subscriber_pull(struct subscriber *subscriber, struct rpc_call *call)
 {
     const Pb__LlmPull *pull = call->request;
     subscriber->seen_ms     = loop_now_ms(subscriber->loop);
     if (subscriber->parked) reply_parked(subscriber);
-    if (is_of_others(subscriber, pull->last_reply)) {
-        struct error error = {};
-        status code        = fail(&error, STATUS_NOT_FOUND, "the calls of before are gone");
-        subscriber->reply(call, code, &error);
-        return;
-    }
     acknowledge(subscriber, pull->last_reply);
     stop_calls(subscriber, pull->stopped, pull->n_stopped);
     int64_t now_ms = loop_now_ms(subscriber->loop);

@@ -11,11 +11,6 @@
  * acknowledges reply n drops what was in replies up to n and takes up again what was in later ones:
  * they were lost. An item that has once been sent never changes.
  *
- * Replies, and calls, are numbered from a number of the process on. A Pull that names a reply which
- * this subscriber was never given comes from a gateway whose calls are gone, with the process that
- * was here before or because it was silent for too long: it is refused (NOT_FOUND), and the gateway
- * knows by their numbers which calls those were.
- *
  * Back-pressure: an outbox counts what is not acknowledged; its owner stops at OUTBOX_FULL and is
  * called again below OUTBOX_LOW. Where thousands read slowly all outboxes together count: above
  * SUBSCRIBER_SIZE_MAX each is full at OUTBOX_CROWDED. A gateway names the calls whose clients read
@@ -64,9 +59,9 @@ struct subscriber {
     size_t size;                       /* bytes of all outboxes that are not acknowledged */
     struct item *sent, *sent_last;     /* in the order of their replies */
     struct item_spare spare;
-    size_t unsent;                    /* items of all outboxes that no reply has carried */
-    uint64_t first_reply, last_reply; /* numbers; no reply has the first one */
-    struct rpc_call *parked;          /* a Pull that waits; NULL: none */
+    size_t unsent; /* items of all outboxes that no reply has carried */
+    uint64_t last_reply;
+    struct rpc_call *parked; /* a Pull that waits; NULL: none */
     bool is_draining;
     bool is_urgent; /* what is ready does not wait for more */
     int64_t seen_ms, replied_ms;
@@ -75,9 +70,6 @@ struct subscriber {
 
 struct subscriber *subscriber_new(ProtobufCBinaryData id, struct loop *loop,
                                   subscriber_reply *reply); /* owned */
-
-/** Before its first Pull: its replies are numbered from there on. */
-void subscriber_number_from(struct subscriber *subscriber, uint64_t first_reply);
 void subscriber_free(struct subscriber *subscriber); /* answers a parked Pull; not its calls */
 
 str subscriber_id(const struct subscriber *subscriber);

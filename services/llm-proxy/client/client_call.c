@@ -7,7 +7,6 @@
 #include "llm-proxy/chat/repair.h"
 #include "llm-proxy/dialects/llm_reply.h"
 #include "llm-proxy/guard/llm_charge.h"
-#include "json/json_text.h"
 
 #include <stdlib.h>
 
@@ -180,29 +179,6 @@ static void on_abandoned(void *context)
     client_call_free(client);
 }
 
-static struct llm_reply_caller caller_of(const struct client_call *client)
-{
-    return (struct llm_reply_caller){.namespace  = client->owner.namespace_,
-                                     .key        = client->owner.key,
-                                     .request_id = client->request_id};
-}
-
-static bool logs_content(const struct client_call *client)
-{
-    return pipeline_catalog(client->pipeline)->logs_content;
-}
-
-/* Its body, or what the rules about personal data have left of it. */
-static void log_request(const struct client_call *client)
-{
-    const struct json_limits limits = {.depth_max = BODY_DEPTH_MAX, .values_max = BODY_VALUES_MAX};
-    const struct llm_reply_caller caller = caller_of(client);
-    str text                             = client->request->bytes;
-    CLEANUP(json_unrefp) json body       = json_invalid();
-    bool is_parsed = text.len > 0 && json_parse(text, &limits, &body, NULL, NULL) == STATUS_OK;
-    llm_reply_log_request(is_parsed ? body : client->body, client->request, &caller);
-}
-
 /* What was held back of a stream goes out, or an error alone. */
 static void prepare_held(struct client_call *client, bool is_ok)
 {
@@ -245,11 +221,7 @@ void client_call_end(struct client_call *client, const struct llm_outcome *outco
     } else {
         send_whole(client, &ended);
     }
-    const struct llm_reply_caller caller = caller_of(client);
-    llm_reply_log(&ended, client->request, &caller);
-    if (ended.is_ok && logs_content(client)) {
-        llm_reply_log_answer(ended.answer, client->request, &caller);
-    }
+    client_log_end(client, &ended);
     client_call_free(client);
 }
 
@@ -265,7 +237,7 @@ static void run(struct client_call *client)
 {
     struct pipeline *pipeline = client->pipeline;
     struct llm_stream stream  = client_stream;
-    if (logs_content(client)) log_request(client);
+    client_log_request(client);
     if (client->dialect == &dialect_openai_embeddings) {
         client->embed = embed_start(pipeline, client->request, client->route, NULL,
                                     client->deadline_ms, on_done, client);
@@ -276,7 +248,7 @@ static void run(struct client_call *client)
     llm_call_is_of(client->call, str_from(client->owner.namespace_));
     llm_call_guess(client->call, client->estimate.input);
     stream.context      = client;
-    stream.is_collected = client->is_checked || logs_content(client);
+    stream.is_collected = client->is_checked || pipeline_catalog(pipeline)->logs_content;
     if (client->request->is_stream) llm_call_stream(client->call, &stream);
     struct answer_key key;
     if (client->cache_age_ms >= 0 && cache_wish_key(client->request, client->body, client->route,

@@ -61,6 +61,11 @@ struct client_call {
  * 200. */
 int client_request_read(struct client_call *client, const Pb__LlmOpen *open, struct error *reterr);
 
+/* Lines of the log: what it asks, or what the rules about personal data have left of it, if that is
+ * wanted; and how it has ended. */
+void client_log_request(const struct client_call *client);
+void client_log_end(const struct client_call *client, const struct llm_outcome *ended);
+
 /* A call of a model has ended, or was refused: the answer goes out, or there is another ask. */
 void client_call_end(struct client_call *client, const struct llm_outcome *outcome);
 

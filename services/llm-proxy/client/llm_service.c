@@ -160,8 +160,8 @@ static struct subscriber *subscriber_of(struct llm_service *service, ProtobufCBi
     str key                       = {.ptr = (const char *)id.data, .len = id.len};
     struct subscriber *subscriber = map_get(service->subscribers, key);
     if (subscriber || !may_make) return subscriber;
-    subscriber = subscriber_new(id, service->loop, reply_to_pull);
-    subscriber_number_from(subscriber, service->first_number);
+    subscriber             = subscriber_new(id, service->loop, reply_to_pull);
+    subscriber->last_reply = service->first_number;
     if (service->is_draining) subscriber_drain(subscriber);
     if (!map_put(service->subscribers, key, subscriber)) {
         subscriber_free(subscriber);
@@ -316,13 +316,25 @@ static status handle_attach(struct rpc_call *call, struct error *reterr)
 /* --- Pull, Resume, Cancel, lists ---------------------------------------------------------------
  */
 
+/* A reply that this subscriber was not given: its gateway's calls are gone, with the process that
+ * was here before, or since it was silent for too long. It knows them by their numbers. 0: none
+ * yet. */
+static bool is_of_others(const struct llm_service *service, const struct subscriber *subscriber,
+                         uint64_t reply)
+{
+    return reply > 0 && (reply > subscriber->last_reply || reply <= service->first_number);
+}
+
 static void on_pull(void *context)
 {
     struct arrived *arrived       = context;
     struct rpc_call *call         = arrived->call;
+    struct error error            = {};
     const Pb__LlmPull *pull       = call->request;
     struct subscriber *subscriber = subscriber_of(arrived->service, pull->subscriber, true);
-    if (subscriber) {
+    if (subscriber && is_of_others(arrived->service, subscriber, pull->last_reply)) {
+        reply_to_pull(call, fail(&error, STATUS_NOT_FOUND, "the calls of before are gone"), &error);
+    } else if (subscriber) {
         subscriber_pull(subscriber, call);
     } else {
         rpc_reply(call, STATUS_RESOURCE_EXHAUSTED, NULL);

@@ -1,4 +1,5 @@
 /* What the engine does with each kind of command. */
+#include "base/assert.h"
 #include "scheduler/engine/audit/engine_audit.h"
 #include "scheduler/engine/breakers/engine_breakers.h"
 #include "scheduler/engine/budgets/engine_budgets.h"
@@ -18,7 +19,27 @@
 #include "scheduler/engine/removal/erasure.h"
 #include "scheduler/engine/usages/usage_rows.h"
 
-/* NOLINTNEXTLINE(readability-function-size): a line for each kind */
+/* Breakers, limits, budgets, and what was used. */
+static status execute_quota(struct engine *engine, struct command *command, struct error *reterr)
+{
+    switch (command->kind) {
+    case COMMAND_SET_BREAKER: return engine_set_breaker(engine, command, reterr);
+    case COMMAND_REPORT_BREAKERS: return engine_report_breakers(engine, command, reterr);
+    case COMMAND_SET_LIMIT: return engine_set_limit(engine, command, reterr);
+    case COMMAND_LEASE_LIMITS: return engine_lease_limits(engine, command, reterr);
+    case COMMAND_PASS_LIMITS: return engine_pass_limits(engine, command, reterr);
+    case COMMAND_HOLD_LIMITS: return engine_hold_limits(engine, command, reterr);
+    case COMMAND_PUT_BUDGET: return engine_put_budget(engine, command, reterr);
+    case COMMAND_DELETE_BUDGET: return engine_delete_budget(engine, command, reterr);
+    case COMMAND_RESERVE_BUDGETS: return engine_reserve_budgets(engine, command, reterr);
+    case COMMAND_SETTLE_BUDGETS: return engine_settle_budgets(engine, command, reterr);
+    case COMMAND_RESERVE_RUN: return engine_reserve_run(engine, command, reterr);
+    case COMMAND_REPORT_USAGE: return engine_count_usage(engine, command, reterr);
+    default: ASSERT(false && "a command that nobody executes");
+    }
+    return STATUS_OK;
+}
+
 static status execute(struct engine *engine, struct command *command, struct error *reterr)
 {
     switch (command->kind) {
@@ -76,20 +97,9 @@ static status execute(struct engine *engine, struct command *command, struct err
     case COMMAND_DRAIN_WORKER: return engine_drain_worker(engine, command, reterr);
     case COMMAND_LOOK_AT_JOB: engine_look_at_job(engine, command); return STATUS_OK;
     case COMMAND_CANCEL_JOB: return engine_cancel_job(engine, command, reterr);
-    case COMMAND_SET_BREAKER: return engine_set_breaker(engine, command, reterr);
-    case COMMAND_REPORT_BREAKERS: return engine_report_breakers(engine, command, reterr);
-    case COMMAND_SET_LIMIT: return engine_set_limit(engine, command, reterr);
-    case COMMAND_LEASE_LIMITS: return engine_lease_limits(engine, command, reterr);
-    case COMMAND_PASS_LIMITS: return engine_pass_limits(engine, command, reterr);
-    case COMMAND_HOLD_LIMITS: return engine_hold_limits(engine, command, reterr);
-    case COMMAND_PUT_BUDGET: return engine_put_budget(engine, command, reterr);
-    case COMMAND_DELETE_BUDGET: return engine_delete_budget(engine, command, reterr);
-    case COMMAND_RESERVE_BUDGETS: return engine_reserve_budgets(engine, command, reterr);
-    case COMMAND_SETTLE_BUDGETS: return engine_settle_budgets(engine, command, reterr);
-    case COMMAND_RESERVE_RUN: return engine_reserve_run(engine, command, reterr);
-    case COMMAND_REPORT_USAGE: return engine_count_usage(engine, command, reterr);
     case COMMAND_NOTE_AUDIT: return engine_note_audit(engine, command, reterr);
     case COMMAND_STAND: engine_answer(engine, command); return STATUS_OK;
+    default: return execute_quota(engine, command, reterr);
     }
     return STATUS_OK;
 }
