@@ -103,6 +103,12 @@ scenario('all of them at a rate, whatever restarts', { needs: NEEDS, checkNeeds:
   await suite.until('it is over', async () => !(await suite.api.ok('GET', '/v1/queues/jobs')).redriving);
   for (const job of await poll(suite)) await suite.api.ok('POST', `/v1/jobs/${job.id}/complete`, { lease_token: job.lease_token, output: {} });
   for (const run of runs) await suite.runEnds(run.id, 'completed');
+
+  const rule = { errors: ['communication'], after: '1h', times: 1, on_breaker_close: true };
+  await suite.api.ok('PATCH', '/v1/queues/jobs', { redrive: rule });
+  const empty = await suite.api.ok('POST', '/v1/queues/jobs/dead-letters/redrive-all', { rate: { count: 1, per: '1s' } }); // over before it is answered
+  assert.deepEqual(empty, { redriven: 0, refused: 0, under_way: true });
+  assert.deepEqual((await suite.api.ok('GET', '/v1/queues/jobs')).redrive, rule);
 });
 
 const CALL = `

@@ -1,6 +1,11 @@
 #include "scheduler/services/everywhere.h"
 
+#include "base/mem.h"
+
 #include <stdatomic.h>
+#include <stdlib.h>
+
+enum { ANSWER_MAX = 1 << 20 /* bytes: what one partition says beside its message */ };
 
 /* Lives in the arena of the call, which is answered when the last command is done. */
 struct round {
@@ -11,6 +16,7 @@ struct round {
         struct command command; /* first */
         struct round *round;
     } * parts;
+    struct arena **arenas; /* owned: one per part, since each engine is a thread */
     size_t count;
 };
 
@@ -40,11 +46,16 @@ static void done_with_all(struct round *round)
         const struct command *command = &round->parts[i].command;
         if (command->code == STATUS_OK) round->what.add(call, command->response);
     }
+    /* With the reply the round is gone, and what it says lies in these. */
+    struct arena **arenas = round->arenas;
+    size_t count          = round->count;
     if (failed) {
         rpc_reply(call, failed->command.code, &failed->command.error);
     } else {
         rpc_reply(call, STATUS_OK, NULL);
     }
+    for (size_t i = 0; i < count; i++) arena_free(arenas[i]);
+    free(arenas);
 }
 
 static void release(struct round *round)
@@ -59,18 +70,20 @@ static void on_done(struct command *command)
 
 static void post(struct round *round, struct shard *shard, ProtobufCMessage *answer)
 {
-    struct rpc_call *call = round->call;
-    struct part *part     = &round->parts[round->count++];
-    *part                 = (struct part){
-                        .round   = round,
-                        .command = {.mail       = {.size_bytes = sizeof *part},
-                                    .kind       = round->what.kind,
-                                    .request    = call->request,
-                                    .response   = answer,
-                                    .arena      = call->arena,
-                                    .request_id = call->request_id,
-                                    .namespace  = round->what.namespace,
-                                    .done       = on_done},
+    struct rpc_call *call         = round->call;
+    struct arena *arena           = arena_new(ANSWER_MAX);
+    struct part *part             = &round->parts[round->count];
+    round->arenas[round->count++] = arena;
+    *part                         = (struct part){
+                                .round   = round,
+                                .command = {.mail       = {.size_bytes = sizeof *part},
+                                            .kind       = round->what.kind,
+                                            .request    = call->request,
+                                            .response   = answer,
+                                            .arena      = arena,
+                                            .request_id = call->request_id,
+                                            .namespace  = round->what.namespace,
+                                            .done       = on_done},
     };
     atomic_fetch_add(&round->pending, 1);
     struct error why = {};
@@ -81,7 +94,7 @@ static void post(struct round *round, struct shard *shard, ProtobufCMessage *ans
     release(round);
 }
 
-/* All memory is taken before the first is posted: engines use the arena, too. */
+/* All memory of the call is taken before the first is posted: one may be done with all then. */
 status everywhere_handle(struct rpc_call *call, const struct everywhere *what, struct error *reterr)
 {
     const ProtobufCMessageDescriptor *type = ((const ProtobufCMessage *)call->response)->descriptor;
@@ -90,7 +103,11 @@ status everywhere_handle(struct rpc_call *call, const struct everywhere *what, s
     char *answers                          = arena_alloc(call->arena, count * type->sizeof_message);
     struct part *parts                     = arena_alloc(call->arena, count * sizeof *parts);
     if (!round || !answers || !parts) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
-    *round = (struct round){.call = call, .what = *what, .pending = 1, .parts = parts};
+    *round = (struct round){.call    = call,
+                            .what    = *what,
+                            .pending = 1,
+                            .parts   = parts,
+                            .arenas  = mem_new(count, sizeof(struct arena *))};
     for (uint16_t i = 0; i < count; i++) {
         struct shard *shard      = scheduler_shard(call->context, i);
         ProtobufCMessage *answer = (ProtobufCMessage *)(void *)(answers + i * type->sizeof_message);

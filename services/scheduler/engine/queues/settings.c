@@ -121,5 +121,8 @@ status engine_set_queue(struct engine *engine, struct command *command, struct e
     Pb__QueueView *view = command->response;
     view->name          = queue->name.ptr;
     board_view_settings(queue, view);
+    /* The rest of the turn may change the rule, before anybody is answered. */
+    view->redrive_json = text_in(command->arena, str_from(view->redrive_json));
+    if (!view->redrive_json) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
     return engine_queue_put(engine, queue, reterr);
 }
