@@ -159,7 +159,8 @@ static status read_trees(const struct config *config, const struct options *opti
     CLEANUP(arena_freep) struct arena *arena = arena_new(FINDINGS_ARENA_MAX);
     struct diagnostics *list                 = diagnostics_new(arena);
     secrets_check(config, options->secrets, list);
-    retention->keep_us = options->retention_ms * 1000;
+    retention->keep_us         = options->retention_ms * 1000;
+    retention->letters_keep_us = options->letters_keep_ms * 1000;
     retention_read(config, options->retention_rules, retention, list);
     const struct breaker_rules rules = breaker_rules_from(options);
     breaker_rules_check(&rules, config, list);

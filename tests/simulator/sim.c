@@ -262,6 +262,7 @@ static bool is_over(struct sim *sim)
         struct page deletions               = {};
         struct page runs                    = {};
         struct page letters                 = {};
+        struct page kept                    = {};
         struct page deliveries              = {};
         struct error error                  = {};
         status read = txn_begin_read(stage_store(sim->stage, i), &txn, &error);
@@ -285,6 +286,9 @@ static bool is_over(struct sim *sim)
         }
         if (read == STATUS_OK && sim->retention.keep_us > 0) {
             read = txn_page(txn, TABLE_RUNS, &scan, 1, &runs, see_anything, &ends, &error);
+        }
+        if (read == STATUS_OK && sim->retention.keep_us > 0) {
+            read = txn_page(txn, TABLE_DEAD_LETTERS, &scan, 1, &kept, see_anything, &ends, &error);
         }
         ends.is_open |= late_funds_count(stage_engine(sim->stage, i)->late_funds) > 0;
         if (read != STATUS_OK) sim_fail(sim, "heads: %s", error.text);
@@ -383,8 +387,9 @@ static void draw_rules(struct sim *sim)
     sim_redrive_draw(sim);
     sim_webhooks_draw(sim);
     if (sim_draw(sim, 10) == 0) {
-        sim->retention.keep_us = (1 + (int64_t)sim_draw(sim, 30)) * SECOND;
-        sim->has_deletions     = true;
+        sim->retention.keep_us         = (1 + (int64_t)sim_draw(sim, 30)) * SECOND;
+        sim->retention.letters_keep_us = 2 * sim->retention.keep_us;
+        sim->has_deletions             = true;
     }
 }
 

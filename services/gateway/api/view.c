@@ -374,6 +374,7 @@ void view_dead_letter(struct json_writer *w, const Pb__DeadLetterView *letter)
     json_put_time(w, "time", letter->time_us);
     json_put_int(w, "redrives", letter->redrives);
     json_put_bool(w, "unknown_outcome", letter->unknown_outcome);
+    if (letter->run_gone) json_put_bool(w, "run_gone", true);
     view_text_if(w, "target", letter->target);
     view_json_if(w, "input", letter->input_json);
     view_json_if(w, "error", letter->error_json);

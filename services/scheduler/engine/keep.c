@@ -434,7 +434,8 @@ status engine_flush(struct engine *engine, struct error *reterr)
         TRY(flush_snapshot(engine, live, reterr));
         TRY(flush_row(engine, live, reterr));
         TRY(flush_head(engine, live, reterr));
-        if (live->is_deleted) TRY(engine_delete_rows(engine, str_from(live->id.text), reterr));
+        if (live->is_deleted)
+            TRY(engine_delete_rows(engine, str_from(live->id.text), false, reterr));
     }
     return STATUS_OK;
 }

@@ -170,6 +170,16 @@ static status put_input(struct txn *txn, const Pb__JobRecord *job, struct arena 
     return STATUS_OK;
 }
 
+/* An entry of no run has none that could go. */
+static bool is_gone(struct txn *txn, const char *run)
+{
+    bytes row = {};
+    struct key key;
+    if (!id_is_valid(str_from(run))) return false;
+    id_key(&key, str_from(run));
+    return txn_get(txn, TABLE_RUNS, key_bytes(&key), &row, NULL) == STATUS_NOT_FOUND;
+}
+
 static status add_view(struct rpc_call *call, const struct entry *entry, bytes filters,
                        Pb__DeadLetterList *answer, struct error *reterr)
 {
@@ -199,6 +209,7 @@ static status add_view(struct rpc_call *call, const struct entry *entry, bytes f
     view->redrives           = row->redrives;
     view->unknown_outcome    = row->job->is_unknown;
     view->target             = row->target;
+    view->run_gone           = is_gone(txn, job->run);
     view->page_token = page_token_new(filters, (bytes){entry->place, PLACE_BYTES}, call->arena);
     if (!view->page_token) return no_memory(reterr);
     answer->letters[answer->n_letters++] = view;

@@ -113,6 +113,31 @@ status letters_index_some(struct txn *txn, struct page *page, bool *ret_done, st
     return STATUS_OK;
 }
 
+status letter_after(struct txn *txn, str run, uint64_t *sequence, struct key *ret_key,
+                    bool *ret_found, struct error *reterr)
+{
+    CLEANUP(cursor_closep) struct cursor *cursor = NULL;
+    struct key prefix;
+    struct key after;
+    bytes place = {};
+    bytes key   = {};
+    *ret_found  = false;
+    if (!index_prefix(&prefix, INDEX_RUN, run)) return STATUS_OK;
+    after = prefix;
+    key_put_u64(&after, *sequence);
+    const struct scan scan = {.prefix = key_bytes(&prefix), .after = key_bytes(&after)};
+    TRY(cursor_open(txn, TABLE_LETTER_INDEX, &scan, &cursor, reterr));
+    status next = cursor_next(cursor, &place, &key, NULL);
+    if (next == STATUS_NOT_FOUND) return STATUS_OK;
+    if (next == STATUS_OK && key.len <= STORE_KEY_MAX) next = sequence_of(key, sequence, reterr);
+    if (next != STATUS_OK) return fail(reterr, next, "the index of dead letters cannot be read");
+    key_begin(ret_key);
+    memcpy(ret_key->data, key.ptr, key.len);
+    ret_key->len = key.len;
+    *ret_found   = true;
+    return STATUS_OK;
+}
+
 /* --- questions ---------------------------------------------------------------------------------
  */
 

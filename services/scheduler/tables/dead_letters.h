@@ -33,6 +33,11 @@ status letters_are_indexed(struct txn *txn, bool *ret_indexed, struct error *ret
  * page. `*ret_done`: all are in it. Repeated from the start it does no harm. */
 status letters_index_some(struct txn *txn, struct page *page, bool *ret_done, struct error *reterr);
 
+/** The key of the letter of a run behind the one of sequence `*sequence`, which is moved on to it;
+ * begin with 0. */
+status letter_after(struct txn *txn, str run, uint64_t *sequence, struct key *ret_key,
+                    bool *ret_found, struct error *reterr);
+
 /** Which are meant; empty: any. */
 struct letter_filter {
     str namespace; /* "*": any */

@@ -199,6 +199,38 @@ static void test_one_is_redriven_or_dropped(void **)
     rig_done(&rig);
 }
 
+/* As retention leaves them. */
+static void delete_run(struct rig *rig, const char *run)
+{
+    CLEANUP(txn_abortp) struct txn *txn = NULL;
+    struct store *store                 = scheduler_shard(rig->scheduler, 0)->partition->store;
+    struct key key;
+    id_key(&key, str_from(run));
+    assert_int_equal(txn_begin_write(store, &txn, NULL), STATUS_OK);
+    assert_int_equal(txn_delete(txn, TABLE_RUNS, key_bytes(&key), NULL), STATUS_OK);
+    assert_int_equal(txn_commit(TAKE(txn), NULL), STATUS_OK);
+}
+
+static void test_a_letter_outlives_its_run(void **)
+{
+    struct rig rig = {};
+    const char *runs[LETTERS];
+    open_with_letters(&rig, runs);
+    delete_run(&rig, runs[2]);
+    const Pb__DeadLetterList *all = list(&rig, &(struct wish){});
+    assert_int_equal(all->n_letters, LETTERS);
+    for (size_t i = 0; i < all->n_letters; i++) {
+        const Pb__DeadLetterView *one = all->letters[i];
+        bool is_gone                  = strcmp(one->run, runs[2]) == 0;
+        assert_int_equal(one->run_gone, is_gone);
+        if (!is_gone) continue;
+        (void)redrive(&rig, "jobs", one->job, "", STATUS_FAILED_PRECONDITION);
+        drop(&rig, "jobs", one->job, STATUS_OK);
+    }
+    assert_int_equal(list(&rig, &(struct wish){})->n_letters, LETTERS - 1);
+    rig_done(&rig);
+}
+
 static void test_all_of_a_kind_are_redriven(void **)
 {
     struct rig rig = {};
@@ -232,6 +264,7 @@ int main(void)
         cmocka_unit_test(test_lists),
         cmocka_unit_test(test_pages),
         cmocka_unit_test(test_one_is_redriven_or_dropped),
+        cmocka_unit_test(test_a_letter_outlives_its_run),
         cmocka_unit_test(test_all_of_a_kind_are_redriven),
     };
     return cmocka_run_group_tests_name("dead_letter_service", tests, NULL, NULL);

@@ -2,6 +2,7 @@
 #include "base/assert.h"
 #include "dead_letter.pb-c.h"
 #include "scheduler/engine/engine_internal.h"
+#include "scheduler/engine/redrive/redrive.h"
 #include "scheduler/tables/dead_letters.h"
 
 enum { LETTERS_PER_PIECE = 1'000 /* of a run that are dropped at a time */ };
@@ -54,6 +55,13 @@ static status drop(struct engine *engine, const struct found_letter *letter, str
     if (queue->dead_count > 0) queue->dead_count--;
     return letter_delete(engine->txn, letter->key, str_from(letter->run), str_from(letter->job),
                          reterr);
+}
+
+status engine_drop_letter_at(struct engine *engine, bytes key, const char *run, const char *job,
+                             struct error *reterr)
+{
+    const struct found_letter letter = {.key = key, .run = run, .job = job};
+    return drop(engine, &letter, reterr);
 }
 
 static struct letter_filter filter_of(const struct command *command, const char *queue,
@@ -124,6 +132,17 @@ status engine_redrive_letter(struct engine *engine, struct command *command, str
     if (!found.first) {
         return command_refuse(command, STATUS_NOT_FOUND, "not_found",
                               "there is no dead letter %s in this queue", request->job);
+    }
+    Pb__RunView *row = NULL;
+    bool is_gone     = !run_cache_find(&engine->cache, str_from(found.first->run)) &&
+                   run_row_get(engine->txn, str_from(found.first->run), engine->arena, &row,
+                               NULL) == STATUS_NOT_FOUND;
+    if (is_gone) {
+        return command_refuse(
+            command, STATUS_FAILED_PRECONDITION, "nothing_to_retry",
+            "run %s of this dead letter was deleted when its time was over: start "
+            "a new run with what the letter holds, and drop it",
+            found.first->run);
     }
     const struct engine_retry retry = {.run             = found.first->run,
                                        .task            = found.first->task,

@@ -64,6 +64,10 @@ status engine_redrive_closed(struct engine *engine, str target, struct error *re
 status engine_redrives_go_on(struct engine *engine, struct error *reterr);
 int64_t engine_redrives_due_us(const struct engine *engine);
 
+/** letters.c: a letter that was found is forgotten. `run` and `job` are those of its row. */
+status engine_drop_letter_at(struct engine *engine, bytes key, const char *run, const char *job,
+                             struct error *reterr);
+
 /** Frees what is in memory. */
 void engine_redrives_done(struct engine *engine);
 

@@ -63,7 +63,7 @@ status engine_watchers_delete(struct engine *engine, str run, struct error *rete
     }
 }
 
-static status note_rest(struct engine *engine, str run, const Pb__RunHead *head,
+static status note_rest(struct engine *engine, str run, const Pb__RunHead *head, bool keeps_letters,
                         struct error *reterr)
 {
     Pb__DeletionRecord record = PB__DELETION_RECORD__INIT;
@@ -71,11 +71,12 @@ static status note_rest(struct engine *engine, str run, const Pb__RunHead *head,
     id_key(&key, run);
     record.entry            = head->last_entry;
     record.is_snapshot_gone = head->snapshot_entry == 0;
+    record.keeps_letters    = keeps_letters;
     engine->has_deletions   = true;
     return record_put(engine->txn, TABLE_DELETIONS, key_bytes(&key), &record.base, reterr);
 }
 
-status engine_delete_rows(struct engine *engine, str run, struct error *reterr)
+status engine_delete_rows(struct engine *engine, str run, bool keeps_letters, struct error *reterr)
 {
     Pb__RunHead *head = NULL;
     Pb__RunView *row  = NULL;
@@ -93,16 +94,16 @@ status engine_delete_rows(struct engine *engine, str run, struct error *reterr)
     id_key(&key, run);
     TRY(row_delete(engine, TABLE_RUNS, &key, reterr));
     TRY(row_delete(engine, TABLE_RUN_HEADS, &key, reterr));
-    return note_rest(engine, run, head, reterr);
+    return note_rest(engine, run, head, keeps_letters, reterr);
 }
 
 /* --- runs --------------------------------------------------------------------------------------
  */
 
-static status delete_at_rest(struct engine *engine, struct live_run *live, str run,
-                             struct error *reterr)
+static status delete_at_rest(struct engine *engine, struct live_run *live,
+                             const struct deletion_wish *wish, struct error *reterr)
 {
-    TRY(engine_delete_rows(engine, run, reterr));
+    TRY(engine_delete_rows(engine, wish->run, wish->keeps_letters, reterr));
     if (live) run_cache_drop(&engine->cache, live);
     return STATUS_OK;
 }
@@ -124,7 +125,7 @@ static status delete_running(struct engine *engine, const struct deletion_wish *
     if (!live) {
         TRY(engine_tell_watchers_of_damaged(engine, wish->run, reterr));
         TRY(engine_drop_jobs_of(engine, wish->run, reterr));
-        return engine_delete_rows(engine, wish->run, reterr);
+        return engine_delete_rows(engine, wish->run, false, reterr);
     }
     TRY(engine_terminate(engine, live, str_from("deleted"), wish->by, reterr));
     live->is_deleted = true;
@@ -138,7 +139,8 @@ status engine_delete(struct engine *engine, const struct deletion_wish *wish, st
     *ret_code             = STATUS_OK;
     struct live_run *live = run_cache_find(&engine->cache, wish->run);
     if (live && live->is_touched && run_status_is_final(run_status(live->run))) {
-        live->is_deleted = true; /* its rows are written at the end of the turn */
+        /* Its rows are written at the end of the turn; retention comes again. */
+        if (!wish->keeps_letters) live->is_deleted = true;
         return STATUS_OK;
     }
     Pb__RunView *row  = NULL;
@@ -160,7 +162,7 @@ status engine_delete(struct engine *engine, const struct deletion_wish *wish, st
         if (got != STATUS_OK) return fail(reterr, got, "%s", why.text);
         has_ended = run_status_wire_is_final(row->status) && !(live && live->is_reopened);
     }
-    if (has_ended) return delete_at_rest(engine, live, wish->run, reterr);
+    if (has_ended) return delete_at_rest(engine, live, wish, reterr);
     if (!wish->is_forced && refuse(ret_code, ret_why, wish->run)) return STATUS_OK;
     return delete_running(engine, wish, reterr);
 }

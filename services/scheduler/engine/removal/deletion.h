@@ -8,7 +8,8 @@
  * longer than DELETE_TURN_US, beside whatever the partition has to do: the snapshot and its
  * payloads, then the journal from the newest entry back, with the payloads and approvals that each
  * entry names, and dead letters if there was one; before all that what answers to requests with an
- * Idempotency-Key show of it. A restart goes on where it was.
+ * Idempotency-Key show of it. A restart goes on where it was. Where dead letters stay
+ * (retention.h), the first of all is that what they show is copied into them.
  *
  * What it does not delete: child runs (runs of their own), definitions (shared), webhooks that are
  * on their way, the idempotency keys themselves (they expire; a repeated start of a deleted run is
@@ -35,6 +36,7 @@ struct deletion_wish {
     str by;
     bool
         is_forced; /* one that is not over is terminated first; one that cannot be read goes, too */
+    bool keeps_letters; /* its dead letters stay, with all that they show */
 };
 
 /**
@@ -55,7 +57,7 @@ status engine_deletions_left(struct engine *engine, uint64_t *ret_count, struct 
  */
 
 /** The first step, of a run whose rows of this turn are written. */
-status engine_delete_rows(struct engine *engine, str run, struct error *reterr);
+status engine_delete_rows(struct engine *engine, str run, bool keeps_letters, struct error *reterr);
 
 /** The rows of who waits for its end. */
 status engine_watchers_delete(struct engine *engine, str run, struct error *reterr);

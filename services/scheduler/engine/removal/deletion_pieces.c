@@ -4,9 +4,14 @@
 #include "scheduler/engine/removal/damage.h"
 #include "scheduler/engine/removal/deletion.h"
 #include "scheduler/engine/removal/erasure.h"
+#include "scheduler/tables/dead_letters.h"
 #include "scheduler/tables/event_index.h"
 
-enum { RUNS_PER_TURN = 200, ANSWERS_PER_LOOK = 50 /* then the time is looked at */ };
+enum {
+    RUNS_PER_TURN    = 200,
+    ANSWERS_PER_LOOK = 50,      /* then the time is looked at */
+    LETTER_INPUT_MAX = 8 << 20, /* bytes that a dead letter keeps when its run is gone */
+};
 
 /* A piece of work on one run. */
 struct piece {
@@ -78,6 +83,55 @@ static bool is_through(const struct piece *piece)
     return piece->record->done >= piece->seen;
 }
 
+/* --- dead letters that stay --------------------------------------------------------------------
+ */
+
+/* What it was asked lies in a payload of the run; one that is too large is left out. */
+static status letter_fill(struct engine *engine, Pb__JobRecord *job, struct error *reterr)
+{
+    struct payload_access access        = {.txn = engine->txn};
+    const struct payload_store payloads = payload_store_of(&access);
+    str text                            = {};
+    status loaded = payloads.load(job->input_payload, &text, payloads.context, NULL);
+    if (loaded != STATUS_OK && loaded != STATUS_NOT_FOUND && loaded != STATUS_DATA_LOSS) {
+        return fail(reterr, loaded, "a payload cannot be read");
+    }
+    if (loaded == STATUS_OK && text.len <= LETTER_INPUT_MAX) {
+        job->job->input_json = bytes_in(engine->arena, text);
+    }
+    job->input_payload = 0;
+    return STATUS_OK;
+}
+
+static status letter_keep(struct piece *piece, bytes key, struct error *reterr)
+{
+    struct engine *engine                  = piece->engine;
+    Pb__DeadLetterRecord *row              = NULL;
+    const ProtobufCMessageDescriptor *type = &pb__dead_letter_record__descriptor;
+    status got =
+        record_get(engine->txn, TABLE_DEAD_LETTERS, key, type, engine->arena, &row, reterr);
+    if (got == STATUS_NOT_FOUND || got == STATUS_DATA_LOSS) return STATUS_OK;
+    TRY(got);
+    if (!row->job || !row->job->job || row->job->input_payload == 0) return STATUS_OK;
+    TRY(letter_fill(engine, row->job, reterr));
+    return record_put(engine->txn, TABLE_DEAD_LETTERS, key, &row->base, reterr);
+}
+
+static status letters_keep(struct piece *piece, struct error *reterr)
+{
+    struct engine *engine      = piece->engine;
+    Pb__DeletionRecord *record = piece->record;
+    struct key key;
+    while (!is_spent(piece) && !record->letters_are_whole) {
+        bool is_found = false;
+        TRY(letter_after(engine->txn, piece->run, &record->letter, &key, &is_found, reterr));
+        record->letters_are_whole = !is_found;
+        if (is_found) TRY(letter_keep(piece, key_bytes(&key), reterr));
+        if (*piece->rows_left > 0) --*piece->rows_left;
+    }
+    return STATUS_OK;
+}
+
 /* --- a run -------------------------------------------------------------------------------------
  */
 
@@ -146,7 +200,8 @@ static status entry_delete(struct piece *piece, struct error *reterr)
         got                                = entry_read_header(entry, &header, &why);
         if (got == STATUS_OK) got = entry_scan(entry, &scanner, &why);
         if (got == STATUS_OK && !is_through(piece)) return STATUS_OK;
-        if (piece->has_letters) TRY(engine_drop_letters_of(engine, piece->run, reterr));
+        bool are_dropped = piece->has_letters && !record->keeps_letters;
+        if (are_dropped) TRY(engine_drop_letters_of(engine, piece->run, reterr));
         if (got == STATUS_OK) got = entry_end(piece, entry, &why);
     }
     if (got != STATUS_OK || header.previous >= record->entry) {
@@ -186,6 +241,7 @@ static status run_delete(struct piece *piece, struct error *reterr)
     Pb__DeletionRecord *record = piece->record;
     bool has_no_answer         = false;
     TRY(answers_erase(piece, &has_no_answer, reterr));
+    if (record->keeps_letters) TRY(letters_keep(piece, reterr)); /* before their payloads go */
     while (!is_spent(piece) && !is_gone(record)) {
         if (!record->is_snapshot_gone) {
             TRY(snapshot_delete(piece, reterr));

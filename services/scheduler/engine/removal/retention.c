@@ -1,4 +1,4 @@
-/* The sweeper of runs whose time is over. */
+/* The sweeper of what is kept for a time: runs here, dead letters in letter_retention.c. */
 #include "scheduler/engine/removal/retention.h"
 
 #include "base/log.h"
@@ -68,8 +68,9 @@ static status look_at_page(struct engine *engine, struct found *found, struct er
 static status delete_found(struct engine *engine, const struct found *found, struct error *reterr)
 {
     for (size_t i = 0; i < found->count; i++) {
-        const struct deletion_wish wish = {.run = str_from(found->ids[i].text),
-                                           .by  = str_from("retention")};
+        const struct deletion_wish wish = {.run           = str_from(found->ids[i].text),
+                                           .by            = str_from("retention"),
+                                           .keeps_letters = true};
         status code                     = STATUS_OK;
         struct error why                = {};
         TRY(engine_delete(engine, &wish, &code, &why, reterr));
@@ -77,6 +78,16 @@ static status delete_found(struct engine *engine, const struct found *found, str
         log_write(LOG_WARN, "retention.kept", LOG_STR("run", wish.run),
                   LOG_TEXT_OF("error", why.text));
     }
+    return STATUS_OK;
+}
+
+static status sweep_runs(struct engine *engine, struct error *reterr)
+{
+    struct found found = {};
+    TRY(look_at_page(engine, &found, reterr));
+    TRY(delete_found(engine, &found, reterr));
+    engine->retention.are_runs_done = found.is_done;
+    if (found.is_done) engine->retention.has_key = false;
     return STATUS_OK;
 }
 
@@ -88,11 +99,12 @@ status engine_retention_go_on(struct engine *engine, struct error *reterr)
     TRY(engine_deletions_left(engine, &pile, reterr));
     sweep->due_us = engine->now_us + RETENTION_STEP_MS * INT64_C(1'000);
     if (pile > RETENTION_PILE_MAX) return STATUS_OK;
-    struct found found = {};
-    TRY(look_at_page(engine, &found, reterr));
-    TRY(delete_found(engine, &found, reterr));
-    if (!found.is_done) return STATUS_OK;
-    sweep->has_key = false;
-    sweep->due_us  = engine->now_us + RETENTION_REST_S * INT64_C(1'000'000);
+    if (!sweep->are_runs_done) TRY(sweep_runs(engine, reterr));
+    bool *is_done = &sweep->are_letters_done;
+    if (!*is_done) TRY(engine_letters_sweep(engine, is_done, reterr));
+    if (!sweep->are_runs_done || !sweep->are_letters_done) return STATUS_OK;
+    sweep->are_runs_done    = false;
+    sweep->are_letters_done = false;
+    sweep->due_us           = engine->now_us + RETENTION_REST_S * INT64_C(1'000'000);
     return STATUS_OK;
 }
