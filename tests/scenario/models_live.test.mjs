@@ -85,10 +85,20 @@ scenario('who follows hears an attempt that begins anew from its beginning', { n
   await suite.until('the model is asked', () => model.asked.length === asked + 1 && model.open === 1);
   model.say('half of it');
   await suite.until('it is heard', () => text(stream) === 'half of it');
+  // A client's stream at the same time, and a call that has no answer yet: both end, though the llm-proxy is back at once.
+  const call = (more) => fetch(`${suite.url}/v1/chat/completions`, { method: 'POST', headers: { authorization: `Bearer ${suite.key}`, 'content-type': 'application/json' }, body: JSON.stringify({ model: 'paced', messages: [{ role: 'user', content: 'hi' }], ...more }) });
+  const half = call({ stream: true });
+  await suite.until('a client asks', () => model.open === 2);
+  model.say('half');
+  const heard = await half;
+  const mute = call({});
+  await suite.until('another one does', () => model.open === 3);
   await suite['llm-proxy'].kill();
   await suite.until('its call is gone', () => model.open === 0);
   await suite['llm-proxy'].start();
-  await suite.until('the model is asked again', () => model.asked.length === asked + 2 && model.open === 1);
+  assert.match(await heard.text(), /half[^]*"error"/);
+  assert.equal((await mute).status, 503);
+  await suite.until('the model is asked again', () => model.asked.length === asked + 4 && model.open === 1);
   model.say('all');
   await suite.until('the second answer takes the place of the first', () => text(stream) === 'all');
   model.say(' of it');
