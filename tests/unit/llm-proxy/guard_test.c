@@ -80,12 +80,14 @@ static void a_half_open_breaker_lets_one_go(void **)
     assert_int_equal(decided(&world, &one), GUARD_GO);
     assert_int_equal(decided(&world, &two), GUARD_BREAKER);
     guard_leave(world.guard, &one.pass, GUARD_FAILED);
-    for (int i = 0; i < TURNS_MAX && guard_world_look(&world).probe_end == 0; i++)
+    for (int i = 0; i < TURNS_MAX && guard_world_look(&world).probe_end == 0; i++) {
         loop_turn(world.loop, 1);
+    }
     assert_int_equal(guard_world_look(&world).probe_end, PB__PROBE_END__PROBE_END_FAILED);
     guard_note_failure(world.guard, 0);
-    for (int i = 0; i < TURNS_MAX && guard_world_look(&world).failures == 0; i++)
+    for (int i = 0; i < TURNS_MAX && guard_world_look(&world).failures == 0; i++) {
         loop_turn(world.loop, 1);
+    }
     assert_int_equal(guard_world_look(&world).failures, 1);
     guard_world_end(&world);
 }
@@ -127,8 +129,9 @@ static void failures_count_while_nobody_can_be_told(void **)
     assert_int_equal(guard_world_look(&world).failures, 0);
 
     be_mute(&world, false); /* it hears of it, and goes by what it says then */
-    for (int i = 0; i < TURNS_MAX && guard_world_look(&world).failures == 0; i++)
+    for (int i = 0; i < TURNS_MAX && guard_world_look(&world).failures == 0; i++) {
         loop_turn(world.loop, 1);
+    }
     assert_int_equal(guard_world_look(&world).failures, 3);
     guard_world_refresh(&world);
     assert_int_equal(guard_world_look(&world).failures, 3); /* once */
@@ -285,8 +288,9 @@ static void tokens_of_a_key_are_told_and_shut_it(void **)
                       (struct said){.tokens_opens_us = clock_unix_us() + INT64_C(60'000'000)});
     (void)use(&world, &key, &user); /* nobody knows yet */
     guard_leave_key(&user.pass, 300);
-    for (int i = 0; i < TURNS_MAX && guard_world_look(&world).spent < 300; i++)
+    for (int i = 0; i < TURNS_MAX && guard_world_look(&world).spent < 300; i++) {
         guard_world_tick(&world);
+    }
     assert_int_equal(guard_world_look(&world).spent, 300);
     for (int i = 0; i < 3; i++) guard_world_tick(&world);
     assert_int_equal(guard_world_look(&world).spent, 300); /* once */

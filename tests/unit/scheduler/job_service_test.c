@@ -367,8 +367,9 @@ static void park(struct rig *rig, uint64_t instance, struct parked *parked)
                                   .done           = on_leased,
                                   .context        = parked};
     struct error error         = {};
-    if (rpc_client_call(rig->client, &request, NULL, &error) != STATUS_OK)
+    if (rpc_client_call(rig->client, &request, NULL, &error) != STATUS_OK) {
         fail_msg("%s", error.text);
+    }
 }
 
 /* Its machine is lost, and nobody has noticed it yet: what it held is not for its own polls. */
