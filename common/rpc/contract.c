@@ -84,13 +84,13 @@ static const struct rpc_contract_method system_methods[] = {
     {"Status",    RPC_FAST,   true, EVERYONE},
     {"Queues",    RPC_FAST,   true, EDGE},
     {"ChangeQueue", RPC_COMMIT, false, EDGE}, /* a purge that comes again takes more */
-    {"DrainWorker", RPC_COMMIT, false, EDGE},
     {"LookupKey", RPC_FAST,   true, EDGE},
     {"PutKey",    RPC_COMMIT, true, EDGE},
     {"Topology",  RPC_FAST,   true, EVERYONE},
     {"Secrets",   RPC_FAST,   true, EDGE},
     {"CreateBackup", RPC_FAST, false, EDGE},
     {"Backups",   RPC_FAST,   true, EDGE},
+    {"DrainWorker", RPC_COMMIT, false, EDGE},
     {},
 };
 
