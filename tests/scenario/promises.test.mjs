@@ -17,12 +17,16 @@ do:
   - hear: { listen: { to: { one: { with: { type: go } } } } }
 `);
   const deadline = new Date(Date.now() + 3000).toISOString();
-  const run = await suite.api.ok('POST', '/v1/runs', { workflow: 'wait', input: {}, deadline });
+  const start = () => suite.api.ok('POST', '/v1/runs', { workflow: 'wait', input: {}, deadline }, { headers: { 'idempotency-key': 'once' } });
+  const run = await start();
   assert.equal(run.deadline, deadline);
   await suite.killScheduler();
   const ended = await suite.runEnds(run.id, 'faulted');
   assert.match(ended.error.type, /\/timeout$/);
   assert.ok(ended.ended_at >= deadline);
+  const late = await suite.api.refused('POST', '/v1/runs', { workflow: 'wait', deadline }, 400, 'invalid_request');
+  assert.equal(late.detail, `/deadline: ${deadline} is past: name a time to come, or leave it out`);
+  assert.equal((await start()).id, run.id, 'a repetition starts nothing');
   await suite.api.refused('POST', '/v1/runs', { workflow: 'wait', deadline: 'soon' }, 400, 'invalid_request');
   const free = await suite.startRun('wait', {});
   await suite.api.refused('POST', `/v1/runs/${free.id}/restart`, { version: '' }, 400, 'invalid_request');

@@ -83,6 +83,9 @@ scenario('restart and reset make new runs, over a scheduler that dies', { needs:
     await suite.api.refused('POST', `/v1/runs/${run.id}/restart`, { id: 'third' }, 422, 'idempotency_key_reused', { headers: { 'idempotency-key': 'r1' } });
     await suite.runEnds(again.body.id, 'completed');
 
+    const last = events.at(-1).sequence;
+    const beyond = await suite.api.refused('POST', `/v1/runs/${run.id}/reset`, { to_sequence: last + 1 }, 400, 'invalid_request');
+    assert.equal(beyond.detail, `to_sequence: the last event of run ${run.id} is ${last}`);
     calls.length = 0;
     const forked = await suite.api.ok('POST', `/v1/runs/${run.id}/reset`, { to_sequence: nap.sequence, reason: 'b was wrong' });
     await suite.scheduler.kill();

@@ -297,7 +297,7 @@ static void test_reset_from_any_event(void **)
     do_job(&rig, "/do/1/b", "{\"n\": 8}", NULL);
     rig_wait_for(&rig, run, PB__RUN_STATUS__RUN_STATUS_COMPLETED);
     uint64_t last = rig_get(&rig, run)->last_sequence;
-    for (uint64_t i = 1; i <= last + 3; i++) {
+    for (uint64_t i = 1; i <= last; i++) {
         Pb__ResetRun message         = PB__RESET_RUN__INIT;
         message.id                   = run;
         message.to_sequence          = i;
@@ -315,6 +315,8 @@ static void test_reset_from_any_event(void **)
     Pb__ResetRun message = PB__RESET_RUN__INIT;
     message.id           = run;
     (void)rig_ask_runs(&rig, "Reset", &message, STATUS_INVALID_ARGUMENT, NULL);
+    message.to_sequence = last + 1; /* which has not happened */
+    (void)rig_ask_runs(&rig, "Reset", &message, STATUS_INVALID_ARGUMENT, "invalid_request");
     rig_done(&rig);
 }
 
@@ -323,8 +325,13 @@ static void test_reset_stops_what_still_runs(void **)
     struct rig rig = {};
     rig_init(&rig, 1, true);
     rig_put(&rig, "two", two_jobs);
-    const char *run  = rig_start(&rig, "two", NULL)->run->id;
-    const char *fork = reset(&rig, run, 100, 3);
+    const char *run     = rig_start(&rig, "two", NULL)->run->id;
+    Pb__ResetRun beyond = PB__RESET_RUN__INIT;
+    beyond.id           = run;
+    beyond.to_sequence  = 4;
+    (void)rig_ask_runs(&rig, "Reset", &beyond, STATUS_INVALID_ARGUMENT, "invalid_request");
+    assert_int_equal(rig_get(&rig, run)->status, PB__RUN_STATUS__RUN_STATUS_RUNNING);
+    const char *fork = reset(&rig, run, 3, 3);
     assert_int_equal(rig_get(&rig, run)->status, PB__RUN_STATUS__RUN_STATUS_TERMINATED);
     do_job(&rig, "/do/0/a", "{}", NULL);
     do_job(&rig, "/do/1/b", "{}", NULL);

@@ -122,6 +122,11 @@ static status copy_read(struct engine *engine, str run, struct copy *copy,
     TRY(run_load(engine->txn, engine->options.definitions, run, head, digest, true, &visit, &old,
                  reterr));
     *ret_workflow = workflow_ref(run_workflow(old));
+    if (copy->until > run_sequence(old)) {
+        return fail_code(reterr, STATUS_INVALID_ARGUMENT, "invalid_request",
+                         "to_sequence: the last event of run " STR_FMT " is %" PRIu64, STR_ARG(run),
+                         run_sequence(old));
+    }
     if (copy->safe > 0) return STATUS_OK;
     return fail_code(reterr, STATUS_INVALID_ARGUMENT, "invalid_request",
                      "to_sequence: run " STR_FMT " had not begun at event %" PRIu64, STR_ARG(run),

@@ -1,5 +1,6 @@
 /* Starts, and what makes a start none: a repeated request, an idempotency key, an id in use. */
 #include "base/assert.h"
+#include "base/clock.h"
 #include "base/hash.h"
 #include "scheduler/engine/engine_internal.h"
 #include "scheduler/engine/events/events.h"
@@ -341,6 +342,18 @@ static status signal_along(struct engine *engine, struct command *command, struc
     return STATUS_OK;
 }
 
+/* Only of what really starts: a repetition is answered with what is there, however late. */
+static bool refuse_late(const struct engine *engine, struct command *command)
+{
+    const Pb__StartRun *request = command->request;
+    char time[TIME_TEXT_SIZE];
+    if (request->deadline_us == 0 || request->deadline_us > engine->now_us) return false;
+    time_format(request->deadline_us, time);
+    (void)command_refuse(command, STATUS_INVALID_ARGUMENT, "invalid_request",
+                         "/deadline: %s is past: name a time to come, or leave it out", time);
+    return true;
+}
+
 status engine_start_decide(struct engine *engine, struct command *command,
                            struct live_run **ret_live, struct error *reterr)
 {
@@ -353,6 +366,7 @@ status engine_start_decide(struct engine *engine, struct command *command,
                               "the store of partition %u is nearly full: new runs are refused",
                               engine->partition->index);
     }
+    if (refuse_late(engine, command)) return STATUS_OK;
     TRY(begin(engine, command, ret_live, reterr));
     if (!*ret_live) return STATUS_OK;
 
