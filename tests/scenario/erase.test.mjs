@@ -19,6 +19,44 @@ do:
   - work: { call: worker.do, with: { who: '\${ $workflow.input.who }' }, metadata: { tutti: { queue: people, deadLetter: { queue: lost }, retry: none } } }
 `;
 
+// Its runs go as soon as they have ended; what is given up stays.
+const PASSING = `
+document: { dsl: '1.0.3', namespace: default, name: passing, version: '1.0.0' }
+do:
+  - work: { call: worker.do, with: { who: '\${ $workflow.input.who * 100 }' }, metadata: { tutti: { queue: fleeting, retry: { delay: { milliseconds: 1 }, limit: { attempt: { count: 1 } } } } } }
+`;
+const lettersOf = async (suite) => (await suite.api.patient('GET', '/v1/queues/fleeting/dead-letters')).items;
+
+async function failPassing(suite) {
+  await suite.apply(PASSING);
+  const runs = [await suite.startRun('passing', { who: ANN }), await suite.startRun('passing', { who: ANN })];
+  await suite.until('both are given up', async () => {
+    const answer = await suite.api.call('POST', '/v1/queues/fleeting/poll', { worker: 'w', wait: '0s', max: 2 });
+    for (const job of answer.body?.jobs ?? []) {
+      await suite.api.ok('POST', `/v1/jobs/${job.id}/fail`, { lease_token: job.lease_token, retryable: true, error: { type: 'https://x.test/busy', status: 503, detail: `${ANN} again` } });
+    }
+    return (await lettersOf(suite)).length === 2;
+  });
+  return runs.map((run) => run.id);
+}
+
+async function eraseLetters(suite, [one, other]) {
+  const letters = await suite.until('both runs are gone', async () => {
+    const items = await lettersOf(suite);
+    return items.every((letter) => letter.run_gone) && items;
+  });
+  assert.deepEqual(letters.map((letter) => letter.run).sort(), [one, other].sort());
+  assert.ok(letters.every((letter) => JSON.stringify(letter).includes(ANN)));
+  const answers = (status, method, path) => suite.until(`${method} is ${status}`, async () => (await suite.api.call(method, path)).status === status);
+  await answers(404, 'GET', `/v1/runs/${one}`);
+  await answers(204, 'POST', `/v1/runs/${one}/erase`);
+  assert.deepEqual((await lettersOf(suite)).map((letter) => letter.run), [other]);
+  await answers(204, 'DELETE', `/v1/runs/${other}`);
+  assert.deepEqual(await lettersOf(suite), []);
+  await answers(404, 'POST', `/v1/runs/${one}/erase`);
+  await answers(404, 'DELETE', `/v1/runs/${other}`);
+}
+
 // All bytes of all rows, as they are kept.
 function rowsOf(suite) {
   const text = execFileSync(join(BIN, 'store_rows'), ['dump', join(suite.config.scheduler.store.path, 'p0')], { encoding: 'utf8', maxBuffer: 1 << 26 });
@@ -30,7 +68,8 @@ function rowsOf(suite) {
 
 const naming = (rows) => [...new Set(rows.filter((row) => row.text.includes('Ann Example')).map((row) => row.table))];
 
-scenario('a run is erased', { needs: NEEDS, checkNeeds: false }, async (suite) => {
+const RETENTION = { retention: { rules: [{ workflow: 'passing', keep: '1ms' }] } };
+scenario('a run is erased', { needs: NEEDS, checkNeeds: false, config: RETENTION }, async (suite) => {
   await suite.apply(FLOW);
   const run = await suite.startRun('person', { who: ANN }, { labels: { subject: 'a-17' } });
   await suite.api.refused('POST', `/v1/runs/${run.id}/erase`, {}, 409, 'run_not_finished');
@@ -64,8 +103,10 @@ scenario('a run is erased', { needs: NEEDS, checkNeeds: false }, async (suite) =
 
   const erased = await suite.api.patient('POST', `/v1/runs/${run.id}/erase`, {});
   assert.ok(erased.erased_at);
+  const passing = await failPassing(suite);
   await suite.scheduler.kill();
   await suite.scheduler.start();
+  await eraseLetters(suite, passing); // retention has looked as it started
 
   // How it went is there, what it was about is not.
   const history = await suite.until('nothing names her', async () => {

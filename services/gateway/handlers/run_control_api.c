@@ -143,12 +143,23 @@ void runs_fail(struct api_call *call)
     ask(call, "Fail", &message, on_accepted);
 }
 
+/* One that is gone, of which there were dead letters, cannot be shown. */
+static void on_erased(struct api_call *call, const struct rpc_answer *answer)
+{
+    const Pb__RunView *run = answer->message;
+    if (*run->id) {
+        send_run(call, run, 202);
+    } else {
+        api_send_nothing(call, answer);
+    }
+}
+
 void runs_erase(struct api_call *call)
 {
     Pb__EraseRun message = PB__ERASE_RUN__INIT;
     message.id           = run_param(call);
     message.namespace_   = api_namespace(call);
-    ask(call, "Erase", &message, on_accepted);
+    ask(call, "Erase", &message, on_erased);
 }
 
 void runs_delete(struct api_call *call)

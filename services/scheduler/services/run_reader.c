@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "scheduler/engine/breakers/job_wait.h"
+#include "scheduler/tables/dead_letters.h"
 #include "scheduler/tables/run_wire.h"
 
 enum { CLIENT_ID_MAX = 128 /* bytes, as openapi.yaml */ };
@@ -122,6 +123,41 @@ status run_find(struct scheduler *scheduler, str text, str namespace, struct are
         TRY(find_client_id(&place, text, namespace_of_keys(namespace), arena, reterr));
     } else if (place.shard) {
         TRY(check_namespace(&place, namespace, arena, reterr));
+    }
+    *ret_place = place;
+    return STATUS_OK;
+}
+
+static status count_letter(bytes, const Pb__DeadLetterRecord *, struct error *, void *context)
+{
+    size_t *count = context;
+    ++*count;
+    return STATUS_OK;
+}
+
+status run_find_left(struct scheduler *scheduler, str text, str namespace, struct arena *arena,
+                     struct run_place *ret_place, struct error *reterr)
+{
+    CLEANUP(txn_abortp) struct txn *txn = NULL;
+    struct run_place place              = {};
+    struct error why                    = {};
+    size_t count                        = 0;
+    status found = run_find(scheduler, text, namespace, arena, ret_place, &why);
+    if (found == STATUS_NOT_FOUND && id_is_valid(text)) {
+        place.partition = id_partition(text);
+        memcpy(place.id.text, text.ptr, ID_LEN);
+        place.shard = place.partition < scheduler_partition_count(scheduler)
+                          ? scheduler_shard(scheduler, place.partition)
+                          : NULL;
+    }
+    if (place.shard) {
+        const struct letter_filter filter = {.namespace = namespace, .run = text};
+        TRY(txn_begin_read(place.shard->partition->store, &txn, reterr));
+        TRY(letters_visit(txn, &filter, count_letter, &count, reterr));
+    }
+    if (count == 0) {
+        if (reterr) *reterr = why;
+        return found;
     }
     *ret_place = place;
     return STATUS_OK;

@@ -30,6 +30,10 @@ struct run_place {
 status run_find(struct scheduler *scheduler, str text, str namespace, struct arena *arena,
                 struct run_place *ret_place, struct error *reterr);
 
+/** Likewise, by a generated id also one that is gone, if dead letters have outlived it. */
+status run_find_left(struct scheduler *scheduler, str text, str namespace, struct arena *arena,
+                     struct run_place *ret_place, struct error *reterr);
+
 /** Says whether a client's own id has the form it must have. */
 bool client_id_is_valid(str text);
 

@@ -175,18 +175,27 @@ static status start(struct rpc_call *call, struct error *reterr)
 /* --- cancel and signal -------------------------------------------------------------------------
  */
 
-status run_post(struct rpc_call *call, const char *id, const char *namespace,
-                struct command *command, struct error *reterr)
+typedef status run_finder(struct scheduler *scheduler, str text, str namespace, struct arena *arena,
+                          struct run_place *ret_place, struct error *reterr);
+
+static status post_to(struct rpc_call *call, run_finder *find, const char *id,
+                      const char *namespace, struct command *command, struct error *reterr)
 {
     struct run_place place = {};
-    status found           = run_find(call->context, str_from(id), call_namespace(call, namespace),
-                                      call->arena, &place, reterr);
+    status found = find(call->context, str_from(id), call_namespace(call, namespace), call->arena,
+                        &place, reterr);
     if (found != STATUS_OK || !place.shard) command_release(command);
     TRY(found);
     if (!place.shard) return call_moved(call, place.partition);
     command->run = place.id;
     call_post(call, place.shard, command);
     return STATUS_OK;
+}
+
+status run_post(struct rpc_call *call, const char *id, const char *namespace,
+                struct command *command, struct error *reterr)
+{
+    return post_to(call, run_find, id, namespace, command, reterr);
 }
 
 static status cancel(struct rpc_call *call, struct error *reterr)
@@ -231,7 +240,7 @@ static status delete_run(struct rpc_call *call, struct error *reterr)
     const Pb__DeleteRun *request = call->request;
     struct command *command      = call_command(call, COMMAND_DELETE_RUN, 0);
     if (!command) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
-    return run_post(call, request->id, request->namespace_, command, reterr);
+    return post_to(call, run_find_left, request->id, request->namespace_, command, reterr);
 }
 
 static status erase(struct rpc_call *call, struct error *reterr)
@@ -239,7 +248,7 @@ static status erase(struct rpc_call *call, struct error *reterr)
     const Pb__EraseRun *request = call->request;
     struct command *command     = call_command(call, COMMAND_ERASE_RUN, 0);
     if (!command) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
-    return run_post(call, request->id, request->namespace_, command, reterr);
+    return post_to(call, run_find_left, request->id, request->namespace_, command, reterr);
 }
 
 static status compensate(struct rpc_call *call, struct error *reterr)

@@ -231,6 +231,54 @@ static void test_a_letter_outlives_its_run(void **)
     rig_done(&rig);
 }
 
+static const Pb__RunView *erase(struct rig *rig, const char *run, const char *namespace,
+                                status expected)
+{
+    Pb__EraseRun message        = PB__ERASE_RUN__INIT;
+    message.id                  = run;
+    message.namespace_          = namespace;
+    const struct question asked = {.service  = &pb__runs__descriptor,
+                                   .method   = "Erase",
+                                   .message  = &message,
+                                   .expected = expected};
+    return rig_ask(rig, &asked);
+}
+
+static void remove_run(struct rig *rig, const char *run, const char *namespace, status expected)
+{
+    Pb__DeleteRun message       = PB__DELETE_RUN__INIT;
+    message.id                  = run;
+    message.namespace_          = namespace;
+    const struct question asked = {.service  = &pb__runs__descriptor,
+                                   .method   = "Delete",
+                                   .message  = &message,
+                                   .expected = expected};
+    (void)rig_ask(rig, &asked);
+}
+
+/* Who asks for it is asked for by the id of the run; its letters are all that is left. */
+static void test_letters_go_by_the_id_of_a_run_that_is_gone(void **)
+{
+    struct rig rig = {};
+    const char *runs[LETTERS];
+    open_with_letters(&rig, runs);
+    delete_run(&rig, runs[0]);
+    delete_run(&rig, runs[1]);
+    delete_run(&rig, runs[2]);
+    (void)erase(&rig, runs[0], "other", STATUS_NOT_FOUND);
+    remove_run(&rig, runs[1], "other", STATUS_NOT_FOUND);
+    assert_int_equal(list(&rig, &(struct wish){})->n_letters, LETTERS);
+    assert_string_equal(erase(&rig, runs[0], "default", STATUS_OK)->id, "");
+    remove_run(&rig, runs[1], "default", STATUS_OK);
+    remove_run(&rig, runs[2], "*", STATUS_OK);
+    const Pb__DeadLetterList *all = list(&rig, &(struct wish){});
+    assert_int_equal(all->n_letters, LETTERS - 3);
+    for (size_t i = 0; i < all->n_letters; i++) assert_false(all->letters[i]->run_gone);
+    (void)erase(&rig, runs[0], "default", STATUS_NOT_FOUND);
+    remove_run(&rig, runs[1], "default", STATUS_NOT_FOUND);
+    rig_done(&rig);
+}
+
 static void test_all_of_a_kind_are_redriven(void **)
 {
     struct rig rig = {};
@@ -265,6 +313,7 @@ int main(void)
         cmocka_unit_test(test_pages),
         cmocka_unit_test(test_one_is_redriven_or_dropped),
         cmocka_unit_test(test_a_letter_outlives_its_run),
+        cmocka_unit_test(test_letters_go_by_the_id_of_a_run_that_is_gone),
         cmocka_unit_test(test_all_of_a_kind_are_redriven),
     };
     return cmocka_run_group_tests_name("dead_letter_service", tests, NULL, NULL);

@@ -121,6 +121,19 @@ status engine_drop_letters_of(struct engine *engine, str run, struct error *rete
     return STATUS_OK;
 }
 
+status engine_drop_letters_left(struct engine *engine, struct command *command, str run,
+                                struct error *reterr)
+{
+    const struct letter_filter filter = {.namespace = str_from("*"), .run = run};
+    struct found found                = {};
+    if (command->code != STATUS_NOT_FOUND) return STATUS_OK;
+    TRY(find(engine, &filter, 1, &found, reterr));
+    if (!found.first) return STATUS_OK;
+    command->code  = STATUS_OK;
+    command->error = (struct error){};
+    return engine_drop_letters_of(engine, run, reterr);
+}
+
 status engine_redrive_letter(struct engine *engine, struct command *command, struct error *reterr)
 {
     const Pb__RedriveDeadLetter *request = command->request;

@@ -68,6 +68,11 @@ int64_t engine_redrives_due_us(const struct engine *engine);
 status engine_drop_letter_at(struct engine *engine, bytes key, const char *run, const char *job,
                              struct error *reterr);
 
+/** Likewise. A command to erase or delete a run found none: if letters have outlived it, these go,
+ * and the command has done something. */
+status engine_drop_letters_left(struct engine *engine, struct command *command, str run,
+                                struct error *reterr);
+
 /** Frees what is in memory. */
 void engine_redrives_done(struct engine *engine);
 

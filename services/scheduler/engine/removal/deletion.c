@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "scheduler/engine/budgets/engine_budgets.h"
 #include "scheduler/engine/events/events.h"
+#include "scheduler/engine/redrive/redrive.h"
 #include "scheduler/engine/removal/damage.h"
 #include "scheduler/tables/run_index.h"
 
@@ -178,6 +179,7 @@ status engine_delete_run(struct engine *engine, struct command *command, struct 
     TRY(engine_request_find(engine, command->request_id, &made, reterr));
     if (made) return STATUS_OK;
     TRY(engine_delete(engine, &wish, &command->code, &command->error, reterr));
+    TRY(engine_drop_letters_left(engine, command, wish.run, reterr));
     if (command->code != STATUS_OK) return STATUS_OK;
     return engine_request_keep(engine, command->request_id, wish.run, (str){}, reterr);
 }

@@ -1,6 +1,7 @@
 #include "scheduler/engine/removal/erasure.h"
 
 #include "base/log.h"
+#include "scheduler/engine/redrive/redrive.h"
 #include "scheduler/run/erase.h"
 #include "scheduler/run/event_codec.h"
 
@@ -101,9 +102,11 @@ status engine_erase(struct engine *engine, str run, struct command *outcome, Pb_
 status engine_erase_run(struct engine *engine, struct command *command, struct error *reterr)
 {
     Pb__RunView *row = NULL;
+    str run          = str_from(command->run.text);
     engine_answer(engine, command);
-    TRY(engine_erase(engine, str_from(command->run.text), command, &row, reterr));
-    if (command->code == STATUS_OK) *(Pb__RunView *)command->response = *row;
+    TRY(engine_erase(engine, run, command, &row, reterr));
+    TRY(engine_drop_letters_left(engine, command, run, reterr));
+    if (row && command->code == STATUS_OK) *(Pb__RunView *)command->response = *row;
     return STATUS_OK;
 }
 
