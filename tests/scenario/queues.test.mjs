@@ -89,12 +89,15 @@ scenario('a job is cancelled, and its worker hears of it', { needs: NEEDS, check
   assert.deepEqual(await suite.api.ok('POST', `/v1/jobs/${job.id}/cancel`, { reason: 'too dear' }), { run: run.id });
   assert.deepEqual((await suite.runEnds(run.id)).output, { type: 'https://tutti.dev/errors/cancelled', detail: 'too dear' });
   assert.equal((await suite.api.ok('POST', `/v1/jobs/${job.id}/heartbeat`, mine)).cancel_requested, true);
+  const over = await suite.api.ok('GET', `/v1/jobs/${job.id}`);
+  assert.deepEqual([over.state, over.error.detail], ['cancelled', 'too dear']);
   await suite.api.refused('POST', `/v1/jobs/${job.id}/complete`, mine, 409, 'lease_lost');
   await suite.api.refused('POST', `/v1/jobs/${job.id}/cancel`, {}, 404, 'not_found');
 
   const next = await suite.startRun('work');
   const waiting = (await suite.history(next.id)).find((event) => event.type === 'job.scheduled').job;
   await suite.api.ok('POST', `/v1/jobs/${waiting}/cancel`);
+  assert.equal((await suite.api.ok('GET', `/v1/jobs/${waiting}`)).state, 'cancelled');
   assert.equal((await suite.runEnds(next.id)).output.detail, 'somebody cancelled it');
   assert.equal((await poll(suite)).length, 0);
 });

@@ -146,11 +146,18 @@ static void schedule(struct telling *telling, const struct run *run, const struc
     event_view_done(&shown);
 }
 
-static const char *state_of(enum event_kind kind)
+/* To its run a job that somebody cancelled, or purged, is one that failed with such an error. */
+static bool was_cancelled(const struct event *event)
 {
-    switch (kind) {
+    json type = json_get_text(event->error, "type");
+    return json_is(type, JSON_TEXT) && str_is(json_str(type), "https://tutti.dev/errors/cancelled");
+}
+
+static const char *state_of(const struct event *event)
+{
+    switch (event->kind) {
     case EVENT_JOB_COMPLETED: return "completed";
-    case EVENT_JOB_FAILED: return "failed";
+    case EVENT_JOB_FAILED: return was_cancelled(event) ? "cancelled" : "failed";
     case EVENT_JOB_DEAD: return "dead";
     case EVENT_JOB_CANCELLED: return "cancelled";
     default: return NULL;
@@ -166,7 +173,7 @@ static void tell(const struct run *run, const struct event *event, void *context
         schedule(telling, run, event);
         return;
     }
-    const char *state = state_of(event->kind);
+    const char *state = state_of(event);
     bool is_attempt   = event->kind == EVENT_JOB_RETRIED || state;
     if (is_attempt && event->attempt > 0) telling->view->job->attempt = event->attempt;
     if (state) telling->view->state = state;
