@@ -192,6 +192,38 @@ static void test_an_answer_of_a_lost_lease_is_paid_once(void **)
     rig_done(&rig);
 }
 
+/* Who got the job after it has handed it back: what is said of the lost lease counts once all the
+ * same, whether by its holder or by the third one, who finds the answer. */
+static void test_lost_before_it_was_handed_back_is_paid_once(void **)
+{
+    struct rig rig            = {};
+    const Pb__LeasedJob *lost = NULL;
+    const Pb__LeasedJob *held = NULL;
+    spender_begin(&rig, 2, true);
+    spender_put_budget(&rig, "all", "{\"scope\": \"namespace\", \"tokens\": 100000}", STATUS_OK);
+    for (int i = 0; i < 2; i++) {
+        const char *run   = spender_start(&rig, "one", i, 0, NULL);
+        bool comes_before = i == 0;
+        lease_twice(&rig, &lost, &held);
+        assert_int_equal(hand_back(&rig, held, 5), STATUS_OK);
+        if (comes_before) {
+            assert_int_equal(done_as(&rig, lost, lost, 7), STATUS_FAILED_PRECONDITION);
+        }
+        assert_int_equal(hand_back(&rig, held, 5), STATUS_FAILED_PRECONDITION);
+        rig_restart(&rig);
+        const Pb__LeasedJob *third = rig_lease_soon(&rig, "llm");
+        assert_string_equal(third->id, lost->id);
+        assert_int_equal(third->attempt, 2); /* one was lost; handing back burns none */
+        assert_int_equal(hand_back(&rig, held, 5), STATUS_FAILED_PRECONDITION);
+        assert_int_equal(done_as(&rig, third, lost, 7), STATUS_OK);
+        assert_int_equal(done_as(&rig, lost, lost, 7), STATUS_FAILED_PRECONDITION);
+        rig_wait_for(&rig, run, COMPLETED);
+        assert_used(&rig, run, 2, 12);
+        spender_wait_for(&rig, "all", (i + 1) * 12, 0, 0, 0);
+    }
+    rig_done(&rig);
+}
+
 /* The place of the only job in its queue names another run. */
 static void job_goes_to(struct rig *rig, const char *run)
 {
@@ -268,6 +300,7 @@ int main(void)
         cmocka_unit_test(test_cancelled_is_paid_once),
         cmocka_unit_test(test_lost_is_paid_once),
         cmocka_unit_test(test_an_answer_of_a_lost_lease_is_paid_once),
+        cmocka_unit_test(test_lost_before_it_was_handed_back_is_paid_once),
         cmocka_unit_test(test_a_refused_answer_is_paid_once),
         cmocka_unit_test(test_an_attempt_that_took_too_long_keeps_nothing),
     };
