@@ -6,7 +6,26 @@
 
 #include <stdio.h>
 
-enum { PATH_MAX_BYTES = 512, CELL_MAX = 32, COLUMNS = 10 };
+enum { PATH_MAX_BYTES = 512, CELL_MAX = 32, RULE_MAX = 8 << 10 /* bytes */, COLUMNS = 11 };
+
+/* "3 times, 10m after, 30/1m, of communication, timeout". */
+static void redrive_text_put(json rule, struct buf *out)
+{
+    char times[NUMBER_SIZE];
+    json errors = json_get_text(rule, "errors");
+    if (!json_is(rule, JSON_OBJECT)) return;
+    (void)buf_printf(out, STR_FMT " times, " STR_FMT " after",
+                     STR_ARG(member_number(rule, "times", times)),
+                     STR_ARG(member(rule, "after", "")));
+    if (json_is(json_get_text(rule, "rate"), JSON_OBJECT)) {
+        (void)buf_put_text(out, ", ");
+        limit_text_put(rule, out);
+    }
+    for (size_t i = 0; json_is(errors, JSON_ARRAY) && i < json_count(errors); i++) {
+        (void)buf_put_text(out, i == 0 ? ", of " : ", ");
+        (void)buf_put_str(out, json_str(json_at(errors, i)));
+    }
+}
 
 static void add_queue(struct table *table, json queue)
 {
@@ -18,9 +37,10 @@ static void add_queue(struct table *table, json queue)
     for (size_t i = 0; i < ARRAY_LEN(members); i++) {
         cells[i + 2] = member_number(queue, members[i], numbers[i]);
     }
-    json age                            = json_get_text(queue, "oldest_age_seconds");
-    CLEANUP(buf_done) struct buf time   = buf_init(CELL_MAX * 2);
-    CLEANUP(buf_done) struct buf limits = buf_init(CELL_MAX * 4);
+    json age                             = json_get_text(queue, "oldest_age_seconds");
+    CLEANUP(buf_done) struct buf time    = buf_init(CELL_MAX * 2);
+    CLEANUP(buf_done) struct buf limits  = buf_init(CELL_MAX * 4);
+    CLEANUP(buf_done) struct buf redrive = buf_init(RULE_MAX);
     print_duration(json_is_number(age) ? (int64_t)(json_number(age) * 1000) : 0, &time);
     limit_text_put(queue, &limits);
     json of_keys = json_get_text(queue, "per_key");
@@ -28,15 +48,18 @@ static void add_queue(struct table *table, json queue)
         (void)buf_put_text(&limits, limits.len > 0 ? "; per key " : "per key ");
         limit_text_put(of_keys, &limits);
     }
-    cells[COLUMNS - 2] = buf_str(&time);
-    cells[COLUMNS - 1] = buf_str(&limits);
+    redrive_text_put(json_get_text(queue, "redrive"), &redrive);
+    cells[COLUMNS - 3] = buf_str(&time);
+    cells[COLUMNS - 2] = buf_str(&limits);
+    cells[COLUMNS - 1] = buf_str(&redrive);
     table_add(table, cells);
 }
 
 static void print_queues(json answer)
 {
-    static const char *const titles[COLUMNS] = {"QUEUE", "STATE",   "READY", "RUNNING", "DELAYED",
-                                                "DEAD",  "WORKERS", "SLOTS", "OLDEST",  "LIMITS"};
+    static const char *const titles[COLUMNS] = {"QUEUE",   "STATE",  "READY",   "RUNNING",
+                                                "DELAYED", "DEAD",   "WORKERS", "SLOTS",
+                                                "OLDEST",  "LIMITS", "REDRIVE"};
     print_rows(answer, titles, COLUMNS, add_queue);
 }
 

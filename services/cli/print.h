@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-enum { TABLE_COLUMNS_MAX = 10, TABLE_ROWS_MAX = 1'000, TABLE_CELL_MAX = 200 /* bytes */ };
+enum { TABLE_COLUMNS_MAX = 12, TABLE_ROWS_MAX = 1'000, TABLE_CELL_MAX = 200 /* bytes */ };
 
 /** Rows are collected, then printed with columns as wide as they need to be. */
 struct table {

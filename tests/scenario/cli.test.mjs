@@ -181,7 +181,9 @@ test('queue and doctor', async () => {
   await expect(OK, 'queue', 'pause', 'images');
   await expect(OK, 'queue', 'set', 'images', '--concurrency', '4', '--rate', '100/1m');
   assert.match((await expect(OK, 'queue', 'images')).out, /images +paused .*4 at once, 100\/1m/);
-  await expect(OK, 'queue', 'set', 'images', '--concurrency', 'none', '--rate', 'none');
+  await expect(OK, 'queue', 'set', 'images', '--redrive', '{"errors": ["communication", "timeout"], "after": "10m", "times": 3, "rate": {"count": 30, "per": "1m"}}');
+  assert.match((await expect(OK, 'queue', 'images')).out, /100\/1m +3 times, 10m after, 30\/1m, of communication, timeout/);
+  await expect(OK, 'queue', 'set', 'images', '--concurrency', 'none', '--rate', 'none', '--redrive', 'none');
   await expect(OK, 'queue', 'resume', 'images');
   await expect(OK, 'queue', 'purge', 'images');
   assert.match((await expect(OK, 'queue', 'images')).out, /images +open/);

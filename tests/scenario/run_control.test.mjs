@@ -169,7 +169,7 @@ scenario('why a run does not move, in sentences', { needs: [...NEEDS, 'tool-adap
   await suite.apply(define('ask', "  - p: { listen: { to: { one: { with: { type: dev.tutti.approval.decided.v1 } } } }, metadata: { tutti: { approval: { title: Go } } } }"));
   await suite.apply(define('nap', '  - w: { wait: { hours: 1 } }'));
   await suite.apply(define('own', '  - j: { call: worker.grind, with: { n: 1 }, metadata: { tutti: { queue: mill } } }'));
-  await suite.apply(define('bad', "  - s: { set: { n: 1 } }\n  - r: { raise: { error: { type: https://x.test/no, status: 400 } } }"));
+  await suite.apply(define('bad', "  - s: { set: { n: 1 } }\n  - r: { raise: { error: { type: https://x.test/no, status: 400, title: No, detail: too dear } } }"));
   const start = async (workflow, more = {}) => (await suite.api.ok('POST', '/v1/runs', { workflow, ...more })).id;
   const run = { ask: await start('ask'), nap: await start('nap'), own: await start('own'), bad: await start('bad'), draft: await start('nap', { draft: true }) };
   assert.match((await why(run.ask)).advice, /tutti approve/);
@@ -178,7 +178,9 @@ scenario('why a run does not move, in sentences', { needs: [...NEEDS, 'tool-adap
   assert.deepEqual([job.kind, job.state], ['job', 'queued']);
   assert.match(job.reason, /waits for a worker of queue mill since 20/);
   assert.match(job.advice, /no worker serves queue mill/);
-  assert.equal((await why(run.bad)).kind, 'fault');
+  const fault = await why(run.bad);
+  assert.equal(fault.kind, 'fault');
+  assert.match(fault.reason, /^it has faulted at 20.*Z with https:\/\/x\.test\/no: too dear at \/do\/1\/r$/);
   assert.match((await why(run.draft)).reason, /draft since 20/);
   await suite.api.ok('POST', `/v1/runs/${run.nap}/pause`, { reason: 'lunch' });
   const paused = await why(run.nap);

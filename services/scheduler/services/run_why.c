@@ -1,6 +1,7 @@
 #include "scheduler/services/run_why.h"
 
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "dead_letter.pb-c.h"
 #include "job.pb-c.h"
 #include "scheduler/engine/breakers/job_wait.h"
@@ -402,6 +403,32 @@ static status on_letter(bytes, const Pb__DeadLetterRecord *row, struct error *re
     return STATUS_OK;
 }
 
+/* Of a text of the error its first line, short enough for a sentence. */
+static str brief(json error, const char *member)
+{
+    enum { BRIEF_MAX = 300 /* bytes */ };
+    json text  = json_get_text(error, member);
+    str all    = json_is(text, JSON_TEXT) ? json_str(text) : (str){};
+    size_t len = 0;
+    while (len < all.len && len < BRIEF_MAX && (unsigned char)all.ptr[len] >= ' ') len++;
+    return str_slice(all, 0, utf8_valid_prefix(str_slice(all, 0, len)));
+}
+
+static status put_fault(struct why *why, struct error *reterr)
+{
+    CLEANUP(json_unrefp) json error = json_invalid();
+    TRY(json_out(why->view->error_json, "error", &error, reterr));
+    str type  = brief(error, "type");
+    str place = brief(error, "instance");
+    str text  = brief(error, "detail");
+    if (text.len == 0) text = brief(error, "title");
+    why->one->reason = said(
+        arena_printf(why->arena, "it has faulted at %s with " STR_FMT "%s" STR_FMT "%s" STR_FMT,
+                     time_text(why, why->view->ended_us), STR_ARG(type), text.len > 0 ? ": " : "",
+                     STR_ARG(text), place.len > 0 ? " at " : "", STR_ARG(place)));
+    return STATUS_OK;
+}
+
 static status explain_fault(struct why *why, struct error *reterr)
 {
     const struct letter_filter filter = {.namespace = str_from("*"),
@@ -410,8 +437,7 @@ static status explain_fault(struct why *why, struct error *reterr)
     TRY(letters_visit(why->txn, &filter, on_letter, &letters, reterr));
     if (letters.count > 0) return STATUS_OK;
     TRY(add(why, "fault", why->view->ended_us, reterr));
-    why->one->reason = said(arena_printf(why->arena, "it has faulted at %s; its error says why",
-                                         time_text(why, why->view->ended_us)));
+    TRY(put_fault(why, reterr));
     why->one->advice = said(arena_printf(why->arena,
                                          "`tutti retry %s` goes on where it failed, `tutti restart "
                                          "%s` begins anew",
