@@ -146,7 +146,8 @@ int process_exit_code(status code, const struct error *error)
     switch ((int)code) {
     case STATUS_OK: return PROCESS_EXIT_DRAINED;
     case STATUS_INVALID_ARGUMENT: return PROCESS_EXIT_CONFIG;
-    case STATUS_DATA_LOSS: return PROCESS_EXIT_STORE_FAILED;
+    case STATUS_DATA_LOSS:
+    case STATUS_RESOURCE_EXHAUSTED: return PROCESS_EXIT_STORE_FAILED;
     default: return PROCESS_EXIT_INTERNAL;
     }
 }

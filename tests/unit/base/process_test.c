@@ -120,6 +120,7 @@ static void test_exit_codes(void **state)
     assert_int_equal(process_exit_code(STATUS_OK, NULL), 0);
     assert_int_equal(process_exit_code(STATUS_INVALID_ARGUMENT, NULL), 78);
     assert_int_equal(process_exit_code(STATUS_DATA_LOSS, NULL), 74);
+    assert_int_equal(process_exit_code(STATUS_RESOURCE_EXHAUSTED, NULL), 74);
     assert_int_equal(process_exit_code(STATUS_UNAVAILABLE, NULL), 70);
     assert_int_equal(process_exit_code(STATUS_INTERNAL, &(struct error){}), 70);
 }
