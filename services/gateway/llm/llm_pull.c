@@ -9,8 +9,7 @@
 #include <stdlib.h>
 
 enum {
-    NUMBER_BITS =
-        32, /* of calls and replies, that a replica counts by; above them: which process */
+    ERA_BITS      = 32, /* a number's lower half (llm-proxy/answers/subscriber.h) */
     CALLS_MAX     = 50'000,
     PULL_WAIT_MS  = 10'000,
     PULL_RETRY_MS = 200,
@@ -288,8 +287,8 @@ static void forget_orphans(struct replica *replica)
 }
 
 /* The replica was restarted, or gave us up: the calls that it had then are gone with it, and no
- * others. Which those are the upper half of their numbers says (llm-proxy/client/llm_service.c). */
-static void fail_lost(struct replica *replica, const struct rpc_answer *answer, uint64_t process)
+ * others, such as the first one after a rest. 0: all. */
+static void fail_lost(struct replica *replica, const struct rpc_answer *answer, uint64_t era)
 {
     struct rpc_answer gone = *answer;
     size_t cursor          = 0;
@@ -300,8 +299,7 @@ static void fail_lost(struct replica *replica, const struct rpc_answer *answer, 
     answer                 = &gone;
     while (map_next(replica->calls, &cursor, &key, &value)) {
         struct llm_incoming *incoming = value;
-        bool is_its                   = incoming->number >> NUMBER_BITS == process;
-        if (!is_its && process > 0) continue;
+        if (era > 0 && incoming->number >> ERA_BITS != era) continue;
         const struct llm_tap *tap = incoming->tap;
         if (incoming->call) llm_incoming_fail(incoming, answer);
         incoming_free(incoming);
@@ -331,9 +329,11 @@ static void on_pulled(void *context)
         return;
     }
     if (answer->code == STATUS_UNAVAILABLE) fail_lost(replica, answer, 0);
-    if (answer->code == STATUS_NOT_FOUND) {
-        fail_lost(replica, answer, replica->last_reply >> NUMBER_BITS);
-        replica->last_reply = 0;
+    if (answer->code == STATUS_NOT_FOUND && replica->last_reply > 0) {
+        fail_lost(replica, answer, replica->last_reply >> ERA_BITS);
+        replica->last_reply = 0; /* which is not refused again */
+        if (map_count(replica->calls) > 0 && !replica->is_running) pull_send(replica);
+        return;
     }
     if (map_count(replica->calls) == 0) return;
     loop_timer_set(api->home, &replica->retry, loop_now_ms(api->home) + PULL_RETRY_MS);

@@ -36,17 +36,20 @@ static str key_of(const uint64_t *call)
 
 static void reply_parked(void *context);
 
-struct subscriber *subscriber_new(ProtobufCBinaryData id, struct loop *loop,
+struct subscriber *subscriber_new(ProtobufCBinaryData id, uint32_t era, struct loop *loop,
                                   subscriber_reply *reply)
 {
-    ASSERT(id.len == SUBSCRIBER_ID_SIZE);
+    ASSERT(id.len == SUBSCRIBER_ID_SIZE && era > 0);
     struct subscriber *subscriber = mem_new(1, sizeof *subscriber);
     memcpy(subscriber->id, id.data, id.len);
-    subscriber->loop     = loop;
-    subscriber->reply    = reply;
-    subscriber->seen_ms  = loop_now_ms(loop);
-    subscriber->outboxes = map_new(SUBSCRIBER_CALLS_MAX);
-    subscriber->timer    = (struct loop_timer){.fire = reply_parked, .context = subscriber};
+    subscriber->loop         = loop;
+    subscriber->reply        = reply;
+    subscriber->first_number = (uint64_t)era << SUBSCRIBER_ERA_BITS;
+    subscriber->last_reply   = subscriber->first_number;
+    subscriber->last_call    = subscriber->first_number;
+    subscriber->seen_ms      = loop_now_ms(loop);
+    subscriber->outboxes     = map_new(SUBSCRIBER_CALLS_MAX);
+    subscriber->timer        = (struct loop_timer){.fire = reply_parked, .context = subscriber};
     return subscriber;
 }
 
@@ -307,8 +310,6 @@ static void put_back(struct item *item)
 static void acknowledge(struct subscriber *subscriber, uint64_t acknowledged)
 {
     struct item *lost = NULL; /* the last one first */
-    /* A number we have not given is of the process that was here before. */
-    if (acknowledged > subscriber->last_reply) acknowledged = 0;
     while (subscriber->sent) {
         struct item *item = subscriber->sent;
         subscriber->sent  = item->next;
@@ -341,11 +342,27 @@ static void stop_calls(struct subscriber *subscriber, const uint64_t *calls, siz
     }
 }
 
+uint64_t subscriber_next_call(struct subscriber *subscriber)
+{
+    return ++subscriber->last_call;
+}
+
+/* 0: its gateway has heard nothing yet. */
+static bool is_of_others(const struct subscriber *subscriber, uint64_t reply)
+{
+    return reply > 0 && (reply > subscriber->last_reply || reply <= subscriber->first_number);
+}
+
 void subscriber_pull(struct subscriber *subscriber, struct rpc_call *call)
 {
     const Pb__LlmPull *pull = call->request;
     subscriber->seen_ms     = loop_now_ms(subscriber->loop);
     if (subscriber->parked) reply_parked(subscriber);
+    if (is_of_others(subscriber, pull->last_reply)) {
+        struct error gone = {};
+        subscriber->reply(call, fail(&gone, STATUS_NOT_FOUND, "those calls are gone"), &gone);
+        return;
+    }
     acknowledge(subscriber, pull->last_reply);
     stop_calls(subscriber, pull->stopped, pull->n_stopped);
     int64_t now_ms = loop_now_ms(subscriber->loop);

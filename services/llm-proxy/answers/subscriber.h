@@ -11,6 +11,12 @@
  * acknowledges reply n drops what was in replies up to n and takes up again what was in later ones:
  * they were lost. An item that has once been sent never changes.
  *
+ * Replies and calls are counted from SUBSCRIBER_ERA_BITS of an era on that no other subscriber has,
+ * of this process or of one before: a gateway that was silent for long, or whose llm-proxy was
+ * started again, has a new subscriber. Its Pull that names a reply of before is refused
+ * (NOT_FOUND), and it knows by their upper halves which calls are gone, and which ones were opened
+ * since.
+ *
  * Back-pressure: an outbox counts what is not acknowledged; its owner stops at OUTBOX_FULL and is
  * called again below OUTBOX_LOW. Where thousands read slowly all outboxes together count: above
  * SUBSCRIBER_SIZE_MAX each is full at OUTBOX_CROWDED. A gateway names the calls whose clients read
@@ -38,6 +44,7 @@ enum {
     SUBSCRIBER_SIZE_MAX   = 64 << 20, /* bytes of all outboxes; above it one is full at: */
     OUTBOX_CROWDED        = 16 << 10,
     OUTBOX_ITEM_SIZE      = 32 << 10, /* bytes of data joined into one item */
+    SUBSCRIBER_ERA_BITS   = 32,       /* a number's lower half; above it the era */
 };
 
 struct client_call;
@@ -59,22 +66,27 @@ struct subscriber {
     size_t size;                       /* bytes of all outboxes that are not acknowledged */
     struct item *sent, *sent_last;     /* in the order of their replies */
     struct item_spare spare;
-    size_t unsent; /* items of all outboxes that no reply has carried */
-    uint64_t last_reply;
-    struct rpc_call *parked; /* a Pull that waits; NULL: none */
+    size_t unsent;                  /* items of all outboxes that no reply has carried */
+    uint64_t first_number;          /* no reply and no call has it */
+    uint64_t last_reply, last_call; /* numbers given */
+    struct rpc_call *parked;        /* a Pull that waits; NULL: none */
     bool is_draining;
     bool is_urgent; /* what is ready does not wait for more */
     int64_t seen_ms, replied_ms;
     struct loop_timer timer; /* ends the parked Pull */
 };
 
-struct subscriber *subscriber_new(ProtobufCBinaryData id, struct loop *loop,
-                                  subscriber_reply *reply); /* owned */
+/** Owned. No other one has its `era`, which is not 0. */
+struct subscriber *subscriber_new(ProtobufCBinaryData id, uint32_t era, struct loop *loop,
+                                  subscriber_reply *reply);
 void subscriber_free(struct subscriber *subscriber); /* answers a parked Pull; not its calls */
 
 str subscriber_id(const struct subscriber *subscriber);
 
-/** Takes a Pull: answers it now if there is something, else parks it. */
+/** The number of its next call. */
+uint64_t subscriber_next_call(struct subscriber *subscriber);
+
+/** Takes a Pull: answers it now if there is something, or refuses it, else parks it. */
 void subscriber_pull(struct subscriber *subscriber, struct rpc_call *call);
 
 /** Calls that are not stopped any more. */

@@ -24,7 +24,7 @@ static struct client_call *client_call_new(struct client_calls *calls,
     struct client_call *client = mem_new(1, sizeof *client);
     client->calls              = calls;
     client->subscriber         = subscriber;
-    client->number             = ++calls->last;
+    client->number             = subscriber_next_call(subscriber);
     client->arena              = arena_new(CHAT_ARENA_MAX);
     client->asked              = arena_new(CHAT_ARENA_MAX);
     client->dialect            = dialect_of(open->operation);

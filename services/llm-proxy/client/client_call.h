@@ -34,8 +34,7 @@ struct client_calls {
     struct answers *answers;
     struct peers *peers; /* NULL: nobody else is asked */
     struct recordings *recordings;
-    uint64_t last; /* number given */
-    size_t count;  /* under way */
+    size_t count; /* under way */
 };
 
 /**

@@ -18,9 +18,8 @@
 enum {
     SUBSCRIBERS_MAX = 1'000,
     SWEEP_MS        = 5'000,
-    NUMBER_BITS = 32, /* of calls and replies, counted by this process (gateway/llm/llm_pull.c) */
-    SILENT_MS   = 15'000, /* a subscriber that has not pulled for so long is gone */
-    CALLS_MAX   = 10'000,
+    SILENT_MS       = 15'000, /* a subscriber that has not pulled for so long is gone */
+    CALLS_MAX       = 10'000,
 };
 
 struct llm_service {
@@ -28,7 +27,7 @@ struct llm_service {
     struct client_calls calls;
     struct job_outputs *outputs;
     struct provider_keys *provider_keys;
-    uint64_t first_number;   /* of calls and replies of this process: its upper half */
+    uint32_t era;            /* of the newest subscriber */
     struct map *subscribers; /* id (16 bytes) -> struct subscriber */
     struct provider_trials trials;
     struct loop_timer sweep;
@@ -63,8 +62,7 @@ struct llm_service *llm_service_new(const struct llm_service_options *options)
     service->subscribers      = map_new(SUBSCRIBERS_MAX);
     service->sweep            = (struct loop_timer){.fire = on_sweep, .context = service};
     service->turn_end         = (struct loop_turn_end){.run = on_turn_end, .context = service};
-    service->first_number     = (random_u64() | 1) << NUMBER_BITS;
-    service->calls.last       = service->first_number;
+    service->era              = (uint32_t)(random_u64() >> 33); /* far from 0, also in the end */
     loop_turn_end_add(service->loop, &service->turn_end);
     return service;
 }
@@ -160,8 +158,7 @@ static struct subscriber *subscriber_of(struct llm_service *service, ProtobufCBi
     str key                       = {.ptr = (const char *)id.data, .len = id.len};
     struct subscriber *subscriber = map_get(service->subscribers, key);
     if (subscriber || !may_make) return subscriber;
-    subscriber             = subscriber_new(id, service->loop, reply_to_pull);
-    subscriber->last_reply = service->first_number;
+    subscriber = subscriber_new(id, ++service->era, service->loop, reply_to_pull);
     if (service->is_draining) subscriber_drain(subscriber);
     if (!map_put(service->subscribers, key, subscriber)) {
         subscriber_free(subscriber);
@@ -275,7 +272,7 @@ static void on_attach(void *context)
     const Pb__LlmAttach *attach   = call->request;
     Pb__LlmAttached *attached     = call->response;
     struct subscriber *subscriber = subscriber_of(service, attach->subscriber, true);
-    uint64_t number               = ++service->calls.last;
+    uint64_t number               = subscriber ? subscriber_next_call(subscriber) : 0;
     struct error error            = {};
     free(arrived);
     enum attach_verdict verdict = ATTACH_FULL;
@@ -316,25 +313,13 @@ static status handle_attach(struct rpc_call *call, struct error *reterr)
 /* --- Pull, Resume, Cancel, lists ---------------------------------------------------------------
  */
 
-/* A reply that this subscriber was not given: its gateway's calls are gone, with the process that
- * was here before, or since it was silent for too long. It knows them by their numbers. 0: none
- * yet. */
-static bool is_of_others(const struct llm_service *service, const struct subscriber *subscriber,
-                         uint64_t reply)
-{
-    return reply > 0 && (reply > subscriber->last_reply || reply <= service->first_number);
-}
-
 static void on_pull(void *context)
 {
     struct arrived *arrived       = context;
     struct rpc_call *call         = arrived->call;
-    struct error error            = {};
     const Pb__LlmPull *pull       = call->request;
     struct subscriber *subscriber = subscriber_of(arrived->service, pull->subscriber, true);
-    if (subscriber && is_of_others(arrived->service, subscriber, pull->last_reply)) {
-        reply_to_pull(call, fail(&error, STATUS_NOT_FOUND, "the calls of before are gone"), &error);
-    } else if (subscriber) {
+    if (subscriber) {
         subscriber_pull(subscriber, call);
     } else {
         rpc_reply(call, STATUS_RESOURCE_EXHAUSTED, NULL);

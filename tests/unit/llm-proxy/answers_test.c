@@ -100,7 +100,7 @@ static void begin(struct world *world, int64_t (*clock)(void))
                                             .print_interrupted = print_interrupted};
     if (answers_open(&options, &world->answers, &error) != STATUS_OK) fail_msg("%s", error.text);
     world->recordings = recordings_new(world->loop, world->answers, GRACE_MS);
-    world->subscriber = subscriber_new(name, world->loop, on_reply);
+    world->subscriber = subscriber_new(name, 1, world->loop, on_reply);
     world->pull       = (Pb__LlmPull)PB__LLM_PULL__INIT;
     world->call =
         (struct rpc_call){.context = world, .request = &world->pull, .response = &world->pulled};

@@ -82,9 +82,9 @@ static int set_up(void **state)
     assert_int_equal(answers_open(&answers, &world->answers, &error), STATUS_OK);
     assert_int_equal(usage_journal_open(NULL, &world->journal, &error), STATUS_OK);
     world->recordings = recordings_new(world->loop, world->answers, RECORDING_GRACE_MS);
-    world->subscriber =
-        subscriber_new((ProtobufCBinaryData){.data = id, .len = sizeof id}, world->loop, on_reply);
-    world->pull = (Pb__LlmPull)PB__LLM_PULL__INIT;
+    world->subscriber = subscriber_new((ProtobufCBinaryData){.data = id, .len = sizeof id}, 1,
+                                       world->loop, on_reply);
+    world->pull       = (Pb__LlmPull)PB__LLM_PULL__INIT;
     world->call =
         (struct rpc_call){.context = world, .request = &world->pull, .response = &world->pulled};
     world->calls = (struct client_calls){.pipeline   = world->pipeline,

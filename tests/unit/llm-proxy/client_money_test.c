@@ -79,7 +79,7 @@ static void begin(struct proxy *proxy, uint64_t seed)
     assert_int_equal(answers_open(&answers, &proxy->answers, &error), STATUS_OK);
     assert_int_equal(usage_journal_open(NULL, &proxy->journal, &error), STATUS_OK);
     proxy->recordings = recordings_new(proxy->world.loop, proxy->answers, RECORDING_GRACE_MS);
-    proxy->subscriber = subscriber_new((ProtobufCBinaryData){.data = id, .len = sizeof id},
+    proxy->subscriber = subscriber_new((ProtobufCBinaryData){.data = id, .len = sizeof id}, 1,
                                        proxy->world.loop, on_reply);
     proxy->pull       = (Pb__LlmPull)PB__LLM_PULL__INIT;
     proxy->call =

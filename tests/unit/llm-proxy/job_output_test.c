@@ -51,7 +51,7 @@ static int set_up(void **state)
                                             .print_interrupted = print_interrupted};
     if (answers_open(&options, &world->answers, NULL) != STATUS_OK) return -1;
     world->recordings = recordings_new(world->loop, world->answers, 0);
-    world->subscriber = subscriber_new(name, world->loop, on_reply);
+    world->subscriber = subscriber_new(name, 1, world->loop, on_reply);
     world->outputs    = job_outputs_new();
     world->pull       = (Pb__LlmPull)PB__LLM_PULL__INIT;
     world->call =

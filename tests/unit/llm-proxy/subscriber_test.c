@@ -33,6 +33,7 @@ static void on_reply(struct rpc_call *call, status code, const struct error *)
     gateway->replies++;
     gateway->log[0] = '\0';
     gateway->bytes  = 0;
+    if (code != STATUS_OK) (void)snprintf(gateway->log, sizeof gateway->log, "refused");
     if (code != STATUS_OK) return;
     gateway->pulled.reply = pulled->reply;
     for (size_t i = 0; i < pulled->n_items; i++) {
@@ -67,7 +68,7 @@ static int set_up(void **state)
     struct gateway *gateway               = test_calloc(1, sizeof *gateway);
     if (loop_new(NULL, &gateway->loop, NULL) != STATUS_OK) return -1;
     const ProtobufCBinaryData name = {.data = id, .len = sizeof id};
-    gateway->subscriber            = subscriber_new(name, gateway->loop, on_reply);
+    gateway->subscriber            = subscriber_new(name, 1, gateway->loop, on_reply);
     gateway->pull                  = (Pb__LlmPull)PB__LLM_PULL__INIT;
     gateway->pull.wait_ms          = SUBSCRIBER_WAIT_MS;
     gateway->call                  = (struct rpc_call){
@@ -149,10 +150,35 @@ static void what_was_lost_comes_again(void **state)
     assert_string_equal(pull(gateway, false), "1:1 head 200|1:2 x|1:3 y|");
     say(a, "z");
     assert_string_equal(pull(gateway, true), "1:4 z|");
-    gateway->pulled.reply += 1'000; /* of another process, as it seems: not an acknowledgement */
-    assert_string_equal(pull(gateway, true), "1:4 z|");
     assert_string_equal(pull(gateway, true), "parked");
     end(a, "complete");
+}
+
+/* A gateway that was silent for long has another subscriber: its Pull says what it heard of the one
+ * before. */
+static void a_reply_of_before_is_refused(void **state)
+{
+    struct gateway *gateway   = *state;
+    struct subscriber *before = gateway->subscriber;
+    ProtobufCBinaryData name  = {.data = before->id, .len = sizeof before->id};
+    uint64_t lost             = subscriber_next_call(before);
+    uint64_t heard            = 0;
+    say(outbox_of(gateway, lost), "x");
+    (void)pull(gateway, true);
+    heard = gateway->pulled.reply;
+    assert_int_equal(heard >> SUBSCRIBER_ERA_BITS, lost >> SUBSCRIBER_ERA_BITS);
+
+    gateway->subscriber = subscriber_new(name, 2, gateway->loop, on_reply);
+    uint64_t call       = subscriber_next_call(gateway->subscriber);
+    say(outbox_of(gateway, call), "y");
+    assert_string_equal(pull(gateway, true), "refused");
+    assert_int_not_equal(call >> SUBSCRIBER_ERA_BITS,
+                         heard >> SUBSCRIBER_ERA_BITS); /* so this one is not gone */
+    gateway->pulled.reply = 0;
+    assert_string_equal(pull(gateway, true), "1:1 y|");
+    gateway->pulled.reply += 1'000;
+    assert_string_equal(pull(gateway, true), "refused");
+    subscriber_free(before);
 }
 
 static void a_window_per_call(void **state)
@@ -313,7 +339,7 @@ static int set_up_turned(void **state)
     loop_freep(&gateway->loop);
     gateway->now_ms = 1'000;
     if (loop_new(&loop, &gateway->loop, NULL) != STATUS_OK) return -1;
-    gateway->subscriber = subscriber_new(name, gateway->loop, on_reply);
+    gateway->subscriber = subscriber_new(name, 1, gateway->loop, on_reply);
     return 0;
 }
 
@@ -357,6 +383,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(in_turn_and_joined, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_was_lost_comes_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_reply_of_before_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_window_for_all_calls, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_window_per_call, set_up, tear_down),
         cmocka_unit_test_setup_teardown(slow_clients_are_left_out, set_up, tear_down),
