@@ -36,6 +36,16 @@ struct item *item_take(struct item_spare *spare, size_t size_max)
     return item;
 }
 
+void item_print(const struct item *item, uint64_t call, Pb__LlmItem *ret_message)
+{
+    pb__llm_item__init(ret_message);
+    ret_message->call = call;
+    ret_message->seq  = item->seq;
+    ret_message->kind = PB__LLM_ITEM_KIND__LLM_ITEM_KIND_DATA;
+    ret_message->data =
+        (ProtobufCBinaryData){.data = (uint8_t *)item->data.ptr, .len = item->data.len};
+}
+
 void item_put_back(struct item_spare *spare, struct item *item)
 {
     bool is_spared =

@@ -34,6 +34,9 @@ struct item_spare {
 /** A new one, of data of at most `size_max` bytes. Owned. */
 struct item *item_take(struct item_spare *spare, size_t size_max);
 
+/** One of data as a message, which borrows the data. */
+void item_print(const struct item *item, uint64_t call, Pb__LlmItem *ret_message);
+
 /** Nobody needs it any more. Takes it. */
 void item_put_back(struct item_spare *spare, struct item *item);
 

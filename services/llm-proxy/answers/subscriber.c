@@ -197,15 +197,6 @@ static void keep_sent(struct subscriber *subscriber, struct item *item)
     subscriber->sent_last = item;
 }
 
-static void fill_item(const struct item *item, Pb__LlmItem *message)
-{
-    pb__llm_item__init(message);
-    message->call = item->outbox->call;
-    message->seq  = item->seq;
-    message->kind = PB__LLM_ITEM_KIND__LLM_ITEM_KIND_DATA;
-    message->data = (ProtobufCBinaryData){.data = (uint8_t *)item->data.ptr, .len = item->data.len};
-}
-
 /* What the next one points to is fetched meanwhile: of thousands nothing lies in a cache. */
 static void look_ahead(const struct outbox *next)
 {
@@ -237,7 +228,7 @@ static void reply(struct subscriber *subscriber, struct rpc_call *call)
         outbox->first = item->next;
         if (!outbox->first) outbox->last = NULL;
         size += item->size;
-        if (!item->message) fill_item(item, &pieces[pulled->n_items]);
+        if (!item->message) item_print(item, item->outbox->call, &pieces[pulled->n_items]);
         list[pulled->n_items] = item->message ? item->message : &pieces[pulled->n_items];
         pulled->n_items++;
         keep_sent(subscriber, item);
@@ -340,11 +331,6 @@ static void stop_calls(struct subscriber *subscriber, const uint64_t *calls, siz
         struct outbox *outbox = map_get(subscriber->outboxes, key_of(&calls[i]));
         if (outbox) stop(outbox);
     }
-}
-
-uint64_t subscriber_next_call(struct subscriber *subscriber)
-{
-    return ++subscriber->last_call;
 }
 
 /* 0: its gateway has heard nothing yet. */
