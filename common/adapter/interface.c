@@ -1,13 +1,19 @@
 #include "adapter/interface_internal.h"
 
+#include <stdio.h>
 #include <string.h>
 
-enum { ACTIONS_MAX = 8, NAMES_MAX = 12 };
+enum { ACTIONS_MAX = 8, NAMES_MAX = 12, SENTENCE_MAX = 200 };
+
+struct interface_names {
+    const char *params[NAMES_MAX];
+    const char *output[NAMES_MAX];
+};
 
 struct interface_action {
     const char *name; /* NULL: there are no more */
-    const char *params[NAMES_MAX];
-    const char *output[NAMES_MAX];
+    struct interface_names needed;
+    struct interface_names wished; /* a call that gives or takes these does not work without */
 };
 
 /* docs/guide/memory.md: what stands there for `memory` and `qdrant` alike. */
@@ -17,15 +23,14 @@ static const struct interface {
 } interfaces[] = {
     {"memory",
      {{"remember",
-       {"namespace", "key", "content", "metadata", "subject", "vector", "model"},
-       {"id"}},
-      {"remember_many", {"namespace", "items", "document", "chunks"}, {"ids", "dropped"}},
+       {{"namespace", "key", "content", "metadata", "vector"}, {"id"}},
+       {{"subject", "model"}, {}}},
+      {"remember_many", {{"namespace", "items"}, {"ids"}}, {{"document", "chunks"}, {"dropped"}}},
       {"recall",
-       {"namespace", "query", "vector", "model", "limit", "min_score", "filter", "subject",
-        "document"},
-       {"items"}},
-      {"get", {"namespace", "key"}, {"item"}},
-      {"delete", {"namespace", "keys", "filter", "subject", "document"}, {"deleted"}}}},
+       {{"namespace", "query", "vector", "limit", "min_score", "filter"}, {"items"}},
+       {{"model", "subject", "document"}, {}}},
+      {"get", {{"namespace", "key"}, {"item"}}, {}},
+      {"delete", {{"namespace", "keys"}, {}}, {{"filter", "subject", "document"}, {"deleted"}}}}},
 };
 
 static const struct interface *interface_named(const char *name)
@@ -36,17 +41,33 @@ static const struct interface *interface_named(const char *name)
     return NULL;
 }
 
+/* What of `names` is not in the map: an error, or a warning where one may do without. */
 static void lint_names(struct reading *reading, json map, const char *const names[NAMES_MAX],
-                       const char *what)
+                       const char *what, bool is_needed)
 {
     for (size_t i = 0; i < NAMES_MAX && names[i]; i++) {
+        char text[SENTENCE_MAX];
         if (!json_is(json_get_text(map, names[i]), JSON_INVALID)) continue;
-        (void)reading_refuse(reading, "M04", "the interface `%s` has the %s `%s` here",
-                             reading->manifest->implements, what, names[i]);
+        (void)snprintf(text, sizeof text, "the interface `%s` has the %s `%s` here",
+                       reading->manifest->implements, what, names[i]);
+        if (is_needed) {
+            (void)reading_refuse(reading, "M04", "%s", text);
+        } else {
+            reading_warn(reading, "M04", text);
+        }
     }
 }
 
-/* An output that is one expression says nothing of its members. */
+static void lint_parts(struct reading *reading, json params, json output,
+                       const struct interface_names *names, bool is_needed)
+{
+    lint_names(reading, params, names->params, "parameter", is_needed);
+    /* An output that is one expression says nothing of its members. */
+    if (json_is(output, JSON_OBJECT)) {
+        lint_names(reading, output, names->output, "output", is_needed);
+    }
+}
+
 static void lint_action(struct reading *reading, const struct interface_action *wanted)
 {
     const struct manifest *manifest      = reading->manifest;
@@ -60,9 +81,10 @@ static void lint_action(struct reading *reading, const struct interface_action *
     }
     json of_one   = json_get_text(json_get_text(manifest->root, "actions"), action->name);
     json output   = json_get_text(of_one, "output");
+    json params   = json_get_text(action->params, "properties");
     size_t of_all = reading_enter(reading, action->name);
-    lint_names(reading, json_get_text(action->params, "properties"), wanted->params, "parameter");
-    if (json_is(output, JSON_OBJECT)) lint_names(reading, output, wanted->output, "output");
+    lint_parts(reading, params, output, &wanted->needed, true);
+    lint_parts(reading, params, output, &wanted->wished, false);
     reading_leave(reading, of_all);
     reading_leave(reading, back);
 }

@@ -90,6 +90,7 @@ static enum cli_exit lint(struct cli *cli)
         bool is_read = adapter_source_read(&source, cli->arguments[i], arena, cli->is_json);
         if (!is_read) code = CLI_FAILED;
         if (source.manifest && !cli->is_json) {
+            findings_print(stderr, source.path, buf_str(&source.text), source.list); /* warnings */
             (void)printf("%s: %s %s, %zu actions: correct\n", source.path, source.manifest->name,
                          source.manifest->version, source.manifest->action_count);
         }

@@ -131,7 +131,9 @@ const adapter = (...args) => spawnSync(program, ['adapter', ...args], { encoding
 test('what `adapter new` and `import-openapi` write lacks nothing but decisions', () => {
   const file = join(scratch, 'made.yaml');
   writeFileSync(file, adapter('new', 'shop').stdout);
-  assert.equal(adapter('lint', file).status, 0);
+  const linted = adapter('lint', file);
+  assert.equal(linted.status, 0);
+  assert.match(linted.stderr, /:3:1: warning M08: no `spec`/);
   assert.match(adapter('test', '--file', file).stdout, /^shop 1.0.0: 3 actions, 4 played, 0 failed$/m);
   assert.match(adapter('new', 'No Name').stderr, /is no name of an adapter/);
   writeFileSync(file, adapter('import-openapi', fileURLToPath(github.file), '--operations', 'pulls/create,pulls/get', '--name', 'hub').stdout);

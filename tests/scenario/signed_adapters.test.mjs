@@ -52,7 +52,7 @@ const tokens = [];
 const upstream = await Upstream.start(({ headers }) => {
   const claims = claimsOf(headers.authorization);
   tokens.push(headers.authorization);
-  return claims ? { body: { claims } } : { status: 401, body: {} };
+  return claims ? { body: { claims, heard: headers.authorization } } : { status: 401, body: {} };
 });
 after(() => upstream.stop());
 
@@ -106,10 +106,10 @@ scenario('services know us by a certificate, or by what we sign', { needs: ['sch
   assert.match(half.body.detail, /certificate and key/, half.text);
   assert.deepEqual(await reaches('sealed'), { you: 'client' }, 'others have not taken its connection');
 
-  assert.deepEqual(await reaches('app'), { claims: { prefix: 'Bearer', seconds: 540, iss: '12345', aud: upstream.url } });
+  assert.deepEqual(await reaches('app'), { claims: { prefix: 'Bearer', seconds: 540, iss: '12345', aud: upstream.url }, heard: 'Bearer ***' }, 'a token is as secret as its key');
   await reaches('app');
   assert.equal(tokens[0], tokens[1], 'one token for both');
-  assert.deepEqual(await reaches('ghost'), { claims: { prefix: 'Ghost', kid: 'k1', seconds: 300, aud: '/admin/' } });
+  assert.deepEqual(await reaches('ghost'), { claims: { prefix: 'Ghost', kid: 'k1', seconds: 300, aud: '/admin/' }, heard: 'Ghost ***' });
   const shown = await suite.api.ok('POST', '/v1/tools/ghost.look/invoke', { arguments: {}, dry_run: true });
   assert.match(JSON.stringify(shown.requests), /Ghost \*\*\*/);
 });

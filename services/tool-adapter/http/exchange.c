@@ -125,12 +125,32 @@ static status upload(struct exchange *exchange, const struct http_result *http,
     return code == STATUS_INVALID_ARGUMENT ? STATUS_FAILED_PRECONDITION : code;
 }
 
-/* A token that was fetched is as secret as those of the configuration. Takes `response`. */
+/* What `auth: jwt` has put into the request, without its prefix; empty: nothing. */
+static str signed_token(const struct exchange *exchange)
+{
+    static const char name[]               = "Authorization";
+    const struct exchange_request *request = &exchange->request;
+    if (credentials_of(request->action, request->step)->kind != AUTH_JWT) return (str){};
+    for (size_t i = 0; i < exchange->outgoing.header_count; i++) {
+        const struct outgoing_header *header = &exchange->outgoing.headers[i];
+        size_t begin                         = header->value.len;
+        if (header->name.len != sizeof name - 1) continue;
+        if (strncasecmp(header->name.ptr, name, sizeof name - 1) != 0) continue;
+        while (begin > 0 && header->value.ptr[begin - 1] != ' ') begin--;
+        return str_slice(header->value, begin, header->value.len);
+    }
+    return (str){};
+}
+
+/* A token that was fetched or signed is as secret as those of the configuration. Takes `response`.
+ */
 static json masked(const struct exchange *exchange, json response)
 {
-    if (!exchange->token.text) return response;
+    str signed_here = signed_token(exchange);
+    if (!exchange->token.text && signed_here.len == 0) return response;
     CLEANUP(json_mask_freep) struct json_mask *mask = json_mask_new();
-    json_mask_add(mask, str_from(exchange->token.text));
+    if (exchange->token.text) json_mask_add(mask, str_from(exchange->token.text));
+    json_mask_add(mask, signed_here);
     json shown = json_mask_apply(mask, response);
     json_unref(response);
     return shown;

@@ -192,6 +192,48 @@ static void test_findings(void **)
     assert_int_equal(failed, 0);
 }
 
+#define OF_MEMORY(name, effect, params, output, more)                                              \
+    "  " name ": {summary: S, effect: " effect ", params: {properties: {namespace: {}" params      \
+    "}}, request: {method: PUT, path: /m}, output: {" output ": 1}, example: {params: {}}" more    \
+    "}\n"
+
+/* Actions of the interface with what all of its calls need; what some calls give is missing. */
+static void test_interface_without_wishes(void **state)
+{
+    static const char head[] =
+        "manifest: tutti/adapter/v1\nname: box\nversion: '1.0.0'\ntitle: Box\n"
+        "docs: https://box.test\nimplements: memory\nspec: {npm: 'b@1', file: b}\n"
+        "http: {base_url: 'https://box.test'}\nactions:\n";
+    static const char remember[] =
+        OF_MEMORY("remember", "update", ", key: {}, content: {}, metadata: {}, vector: {}", "id",
+                  ", idempotency: natural");
+    static const char others[] =
+        OF_MEMORY("remember_many", "update", ", items: {}", "ids", ", idempotency: natural")
+            OF_MEMORY("recall", "read",
+                      ", query: {}, vector: {}, limit: {}, min_score: {}, filter: {}", "items", "")
+                OF_MEMORY("get", "read", ", key: {}", "item", "")
+                    OF_MEMORY("delete", "delete", ", keys: {}", "ok", ", idempotency: natural");
+    CLEANUP(arena_freep) struct arena *arena = arena_new(ARENA_MAX);
+    struct diagnostics *list                 = diagnostics_new(arena);
+    struct manifest *manifest                = NULL;
+    struct error error                       = {};
+    char text[TEXT_MAX];
+    (void)state;
+    (void)snprintf(text, sizeof text, "%s%s%s", head, remember, others);
+    status code = manifest_read(str_from(text), list, &manifest, &error);
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->items[i].severity == SEVERITY_ERROR) fail_msg("%s", list->items[i].detail);
+    }
+    assert_int_equal(code, STATUS_OK);
+    assert_int_equal(list->count, 12);
+    assert_string_equal(list->items[0].code, "M04");
+    assert_non_null(strstr(list->items[0].detail, "`subject`"));
+    manifest_freep(&manifest);
+    (void)snprintf(text, sizeof text, "%s%s", head, others);
+    assert_int_equal(manifest_read(str_from(text), list, &manifest, &error),
+                     STATUS_INVALID_ARGUMENT);
+}
+
 static json played(const struct manifest *manifest, const char *name, const char *params)
 {
     CLEANUP(arena_freep) struct arena *arena = arena_new(ARENA_MAX);
@@ -287,9 +329,8 @@ static void test_builtin(void **)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_findings),
-        cmocka_unit_test(test_requests),
-        cmocka_unit_test(test_origins),
+        cmocka_unit_test(test_findings), cmocka_unit_test(test_interface_without_wishes),
+        cmocka_unit_test(test_requests), cmocka_unit_test(test_origins),
         cmocka_unit_test(test_builtin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
