@@ -273,17 +273,17 @@ static bool is_resting(const struct llm_error *error)
 
 static void note_rest(struct llm_call *call, const struct llm_error *error)
 {
-    int64_t back_ms = loop_now_ms(call->pipeline->options.loop) + error->retry_after_ms;
+    int64_t now_ms  = loop_now_ms(call->pipeline->options.loop);
+    int64_t back_ms = now_ms + error->retry_after_ms;
     if (!is_resting(error) || error->retry_after_ms <= 0) return;
-    if (call->back_ms == 0 || back_ms < call->back_ms) call->back_ms = back_ms;
+    if (call->back_ms <= now_ms || back_ms < call->back_ms) call->back_ms = back_ms;
 }
 
 /* No target is left: begins again with the first that comes back, if the route wants that and there
  * is time. A job waits in its queue. */
 static bool may_wait(struct llm_call *call, const struct llm_error *error)
 {
-    int64_t now_ms  = loop_now_ms(call->pipeline->options.loop);
-    int64_t wait_ms = call->back_ms - now_ms;
+    int64_t wait_ms = call->back_ms - loop_now_ms(call->pipeline->options.loop);
     int64_t end_ms  = call->started_ms + call->route->timeouts.total_ms;
     bool is_wanted  = call->route->waits_for_cooldown && !call->is_job && is_resting(error);
     if (!is_wanted || call->back_ms == 0 || call->back_ms >= end_ms ||

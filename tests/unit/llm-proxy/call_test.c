@@ -111,6 +111,7 @@ struct world {
     bool is_done, is_ok;
     uint32_t tries;
     enum llm_error_class class;
+    int64_t retry_after_ms; /* that a failure tells */
     char provider[64];
     char heard[128]; /* of a stream: the texts of the try */
     bool is_committed;
@@ -208,6 +209,7 @@ static void on_done(const struct llm_outcome *outcome, void *context)
     world->is_committed = outcome->is_committed;
     world->usage        = outcome->usage;
     if (!outcome->is_ok) world->class = outcome->error.class;
+    if (!outcome->is_ok) world->retry_after_ms = outcome->error.retry_after_ms;
     CLEANUP(buf_done) struct buf tries = buf_init(sizeof world->tries_text - 1);
     attempts_print(outcome->attempts, sizeof world->tries_text - 1, &tries);
     (void)snprintf(world->tries_text, sizeof world->tries_text, STR_FMT, STR_ARG(buf_str(&tries)));
@@ -293,6 +295,23 @@ static void leads_to(void **state)
     if (!row->is_ok) {
         assert_string_equal(llm_error_class_name(world.class), llm_error_class_name(row->class));
     }
+    close_world(&world);
+}
+
+/* The rest that it asked for the first time is over when it asks for the next one. */
+static void tells_of_the_newest_rest(void **)
+{
+    const struct reply limited = {429, "{}", "300"};
+    struct world world;
+    open_world(&world);
+    world.route.target_count              = 1;
+    world.catalog->providers[0].key_count = 0;
+    world.upstreams[0].script[0]          = limited;
+    world.upstreams[0].script[1]          = limited;
+    run_call(&world);
+    assert_false(world.is_ok);
+    assert_int_equal(world.tries, 2);
+    assert_in_range(world.retry_after_ms, 2, 300);
     close_world(&world);
 }
 
@@ -495,7 +514,7 @@ static void tries_are_a_header(void **)
 int main(void)
 {
     assert_int_equal(http_init(NULL), STATUS_OK);
-    struct CMUnitTest tests[ARRAY_LEN(rows) + ARRAY_LEN(streamed) + 6];
+    struct CMUnitTest tests[ARRAY_LEN(rows) + ARRAY_LEN(streamed) + 7];
     size_t count = 0;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         tests[count++] = row_test(rows[i].name, leads_to, &rows[i]);
@@ -503,6 +522,7 @@ int main(void)
     for (size_t i = 0; i < ARRAY_LEN(streamed); i++) {
         tests[count++] = row_test(streamed[i].name, is_heard, &streamed[i]);
     }
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(tells_of_the_newest_rest);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(every_try_is_told);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(tries_are_a_header);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_refused_key_is_not_used_again);
