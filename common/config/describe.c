@@ -1,5 +1,6 @@
 /* What is generated from the tables: effective values, the manual, the JSON Schema. */
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "config/config_internal.h"
 #include "json/json_text.h"
 
@@ -57,8 +58,39 @@ static size_t put_maps(const char *path, const char *before, struct buf *out)
     return level;
 }
 
+/* Whether YAML takes a character as it is, in quotes and in comments (YAML 1.1, 5.1 and 5.4:
+ * neither unprintable nor the end of a line). */
+static bool is_plain(uint32_t c)
+{
+    if (c < 0x20 || (c >= 0x7f && c < 0xa0)) return false;
+    return c != 0x2028 && c != 0x2029 && c != 0xfeff && c != 0xfffe && c != 0xffff;
+}
+
+/* JSON leaves characters as they are that YAML refuses or folds. They are escaped: texts are in
+ * double quotes, which know \u. */
+static void put_escaped(str text, struct buf *out)
+{
+    for (size_t at = 0; at < text.len;) {
+        str rest  = str_slice(text, at, text.len);
+        size_t ok = utf8_valid_prefix(rest);
+        for (size_t from = at, end = at + ok; at < end; from = at) {
+            uint32_t c = utf8_next(text, &at);
+            if (is_plain(c)) {
+                (void)buf_put_str(out, str_slice(text, from, at));
+            } else {
+                (void)buf_printf(out, "\\u%04x", c);
+            }
+        }
+        if (at < text.len) { /* the name of a file need not be UTF-8 */
+            (void)buf_put_byte(out, '?');
+            at++;
+        }
+    }
+}
+
 bool config_print(const struct config *config, struct buf *out)
 {
+    CLEANUP(buf_done) struct buf line  = buf_init(out->len_max);
     const struct config_value **sorted = mem_new(config->count, sizeof *sorted);
     for (size_t i = 0; i < config->count; i++) sorted[i] = &config->values[i];
     qsort(sorted, config->count, sizeof *sorted, value_compare);
@@ -67,17 +99,19 @@ bool config_print(const struct config *config, struct buf *out)
         const struct config_value *value = sorted[i];
         (void)put_maps(value->option->path, before, out);
         before = value->option->path;
+        buf_clear(&line);
         if (json_is(value->value, JSON_INVALID)) {
-            (void)buf_put_text(out, "null");
+            (void)buf_put_text(&line, "null");
         } else {
-            (void)config_put_value(value->option, value->value, out);
+            (void)config_put_value(value->option, value->value, &line);
         }
-        (void)buf_put_text(out, "  # ");
-        (void)config_put_source(config, &value->source, out);
+        (void)buf_put_text(&line, "  # ");
+        (void)config_put_source(config, &value->source, &line);
+        put_escaped(buf_str(&line), out);
         (void)buf_put_byte(out, '\n');
     }
     free(sorted);
-    return !out->is_full;
+    return !out->is_full && !line.is_full;
 }
 
 /* --- the manual --------------------------------------------------------------------------------
