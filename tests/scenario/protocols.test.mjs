@@ -208,6 +208,7 @@ const cases = {
       assert.equal(status, 400, message);
       assert.match(message, /no such thing/);
       assert.ok(shape, `in the shape of the client's protocol: ${message}`);
+      if (client === 'openai' && upstream === 'openai') assert.equal(error.code, 'bad', "the upstream's own code");
       return true;
     });
   },

@@ -75,6 +75,7 @@ struct dialect_error dialect_error_of(const struct dialect *dialect, const struc
     return (struct dialect_error){
         .http           = dialect->http_of ? dialect->http_of(error) : llm_reply_http(error),
         .code           = llm_reply_error_code(error),
+        .upstream_code  = error->class == LLM_ERROR_REQUEST ? error->code : (str){},
         .class          = error->class,
         .message        = error->text,
         .retry_after_ms = error->retry_after_ms,

@@ -85,6 +85,12 @@ static const char *type_of(int http, const char *code)
     return http >= 500 ? "server_error" : "invalid_request_error";
 }
 
+/* An upstream's own: programs shorten their question where it says that it was too long. */
+static str code_of(const struct dialect_error *error)
+{
+    return error->upstream_code.len > 0 ? error->upstream_code : str_from(error->code);
+}
+
 void openai_print_error(const struct dialect_error *error, struct buf *out)
 {
     struct json_writer w = json_writer_init(out);
@@ -95,7 +101,7 @@ void openai_print_error(const struct dialect_error *error, struct buf *out)
     json_put_text(&w, "type", str_from(type_of(error->http, error->code)));
     json_member(&w, "param");
     json_write_null(&w);
-    json_put_text(&w, "code", str_from(error->code));
+    json_put_text(&w, "code", code_of(error));
     json_end_object(&w);
     json_end_object(&w);
 }

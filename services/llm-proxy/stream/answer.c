@@ -5,14 +5,14 @@
 
 #include <stdlib.h>
 
-enum { NAME_MAX_BYTES = 4096, ERROR_MAX_BYTES = 4096 };
+enum { NAME_MAX_BYTES = 4096, ERROR_MAX_BYTES = 4096, ERROR_CODE_MAX = 64 };
 
 void answer_init(struct answer *answer)
 {
     *answer = (struct answer){
         .id         = buf_init(NAME_MAX_BYTES),
         .model      = buf_init(NAME_MAX_BYTES),
-        .error_text = buf_init(ERROR_MAX_BYTES),
+        .error_text = buf_init(ERROR_CODE_MAX + ERROR_MAX_BYTES),
         .vectors    = buf_init(ANSWER_VECTORS_MAX),
         .spelled    = buf_init(ANSWER_TEXT_MAX),
         .usage      = llm_usage_unknown(),
@@ -89,11 +89,15 @@ static void take_error(struct answer *answer, const struct llm_event *event)
 {
     answer->is_failed = true;
     answer->error     = event->error;
+    str code          = event->error.code;
+    if (code.len > ERROR_CODE_MAX) code.len = 0; /* some other thing */
     buf_clear(&answer->error_text);
+    (void)buf_put_str(&answer->error_text, code);
     (void)buf_put_str(&answer->error_text, event->error.text);
-    answer->error.text = buf_str(&answer->error_text);
+    str kept           = buf_str(&answer->error_text);
+    answer->error.code = (str){kept.ptr, code.len};
+    answer->error.text = (str){kept.ptr + code.len, kept.len - code.len};
     answer->error.type = (str){}; /* its view ends with the event */
-    answer->error.code = (str){};
 }
 
 static bool take_piece(struct answer *answer, const struct llm_event *event)

@@ -217,6 +217,8 @@ static void errors_are_worded(void **)
         {&dialect_anthropic, LLM_ERROR_TIMEOUT, 0, "timeout_error"},
         {&dialect_anthropic, LLM_ERROR_CONNECT, 0, "api_error"},
         {&dialect_anthropic, LLM_ERROR_CONVERSION, 0, "\"error_code\":\"conversion_loss\""},
+        {&dialect_openai_chat, LLM_ERROR_REQUEST, 400, "\"code\":\"context_length_exceeded\""},
+        {&dialect_openai_chat, LLM_ERROR_RATE_LIMITED, 429, "\"code\":\"rate_limited\""},
         {&dialect_gemini, LLM_ERROR_OVERLOADED, 503, "\"code\":503"},
         {&dialect_gemini, LLM_ERROR_OVERLOADED, 503, "\"status\":\"UNAVAILABLE\""},
         {&dialect_gemini, LLM_ERROR_RATE_LIMITED, 429, "RESOURCE_EXHAUSTED"},
@@ -226,9 +228,11 @@ static void errors_are_worded(void **)
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         CLEANUP(buf_done) struct buf text = buf_init(TEXT_MAX);
-        const struct llm_error failure    = {
-               .class = rows[i].class, .http_status = rows[i].http, .text = str_from("why")};
-        const struct dialect_error error = dialect_error_of(rows[i].dialect, &failure);
+        const struct llm_error failure    = {.class       = rows[i].class,
+                                             .http_status = rows[i].http,
+                                             .code        = str_from("context_length_exceeded"),
+                                             .text        = str_from("why")};
+        const struct dialect_error error  = dialect_error_of(rows[i].dialect, &failure);
         rows[i].dialect->print_error(&error, &text);
         if (!strstr(text.ptr, rows[i].expected)) fail_msg("%zu: %s", i, text.ptr);
         assert_non_null(strstr(text.ptr, "\"message\":\"why\""));
