@@ -219,6 +219,11 @@ scenario('a drained worker keeps its jobs and gets no others', { needs: ['schedu
     await suite[name].kill();
     await suite[name].start();
   }
+  const again = await suite.until('its job is known again', async () => {
+    const { body } = await suite.api.call('GET', '/v1/workers/default:test');
+    return body?.busy === 1 && body;
+  });
+  assert.equal(again.kind, 'external', 'so that other namespaces are not shown it');
   const none = await suite.until('both processes are asked', async () => {
     const polled = await poll(suite, 'drained', { wait: '1s' });
     return polled.status === 200 && polled.body;

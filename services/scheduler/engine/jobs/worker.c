@@ -45,6 +45,9 @@ status worker_at(struct workers *workers, str name, int64_t now_us, struct worke
     if (!worker) {
         worker = mem_new(1, sizeof *worker);
         memcpy(worker->name, name.ptr, name.len);
+        /* Until it says its kind, after a restart: who is named so belongs to a namespace. */
+        bool is_somebodys = memchr(name.ptr, ':', name.len) != NULL;
+        if (is_somebodys) memcpy(worker->kind, WORKER_EXTERNAL, sizeof WORKER_EXTERNAL);
         if (!map_put(workers->by_name, name, worker)) {
             free(worker);
             return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "over %d workers", WORKERS_MAX);
