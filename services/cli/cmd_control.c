@@ -10,21 +10,60 @@
 
 enum { PATH_MAX_BYTES = 2048, BODY_MAX = 32 << 20 /* bytes */ };
 
+static void put_value_if(struct json_writer *w, const char *name, json value)
+{
+    if (json_is(value, JSON_INVALID)) return;
+    json_member(w, name);
+    json_write_value(w, value);
+}
+
+enum { SIGNAL_START, SIGNAL_INPUT };
+
+/* One commit: a run that is there gets the event alone. */
+static enum cli_exit signal_with_start(const struct cli *cli, json data, json input)
+{
+    CLEANUP(buf_done) struct buf body = buf_init(BODY_MAX);
+    struct json_writer w              = json_writer_init(&body);
+    json_begin_object(&w);
+    json_member(&w, "start");
+    json_begin_object(&w);
+    json_put_text(&w, "workflow", str_from(cli->values[SIGNAL_START]));
+    json_put_text(&w, "client_id", str_from(cli->arguments[0]));
+    json_put_text(&w, "on_conflict", str_from("return"));
+    put_value_if(&w, "input", input);
+    json_end_object(&w);
+    json_member(&w, "signal");
+    json_begin_object(&w);
+    json_put_text(&w, "name", str_from(cli->arguments[1]));
+    put_value_if(&w, "data", data);
+    json_end_object(&w);
+    json_end_object(&w);
+    return api_do(cli, "POST", "/v1/runs/signal-with-start", buf_str(&body), "sent");
+}
+
 enum cli_exit command_signal(struct cli *cli)
 {
     struct error error                = {};
+    CLEANUP(json_unrefp) json data    = json_invalid();
+    CLEANUP(json_unrefp) json input   = json_invalid();
     CLEANUP(buf_done) struct buf path = buf_init(PATH_MAX_BYTES);
     CLEANUP(buf_done) struct buf body = buf_init(BODY_MAX);
+    bool starts                       = cli->values[SIGNAL_START];
+    if (cli->values[SIGNAL_INPUT] && !starts) {
+        (void)fprintf(stderr, "tutti: signal: --input is that of a run to --start\n");
+        return CLI_USAGE;
+    }
+    if ((cli->argument_count == 3 &&
+         read_json_argument(cli->arguments[2], &data, &error) != STATUS_OK) ||
+        (cli->values[SIGNAL_INPUT] &&
+         read_json_argument(cli->values[SIGNAL_INPUT], &input, &error) != STATUS_OK)) {
+        (void)fprintf(stderr, "tutti: signal: %s\n", error.text);
+        return CLI_USAGE;
+    }
+    if (starts) return signal_with_start(cli, data, input);
     api_put_run(&path, cli->arguments[0], "/signals/");
     api_put_segment(&path, cli->arguments[1]);
-    if (cli->argument_count == 3) {
-        CLEANUP(json_unrefp) json data = json_invalid();
-        if (read_json_argument(cli->arguments[2], &data, &error) != STATUS_OK) {
-            (void)fprintf(stderr, "tutti: signal: %s\n", error.text);
-            return CLI_USAGE;
-        }
-        (void)json_print(data, JSON_COMPACT, &body);
-    }
+    if (cli->argument_count == 3) (void)json_print(data, JSON_COMPACT, &body);
     return api_do(cli, "POST", path.ptr, buf_str(&body), "sent");
 }
 

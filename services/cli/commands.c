@@ -22,6 +22,11 @@ static const struct cli_flag run_flags[] = {
     {"--on-conflict", 0, "WHAT", "if a run has the id: reject (default), return or terminate it"},
     {},
 };
+static const struct cli_flag signal_flags[] = {
+    {"--start", 0, "WORKFLOW", "start a run of this if there is none with the id RUN"},
+    {"--input", 'i', "JSON|@FILE", "the input of that run"},
+    {},
+};
 static const struct cli_flag list_flags[] = {
     {"--status", 0, "STATUS", "only these: running, waiting, completed, faulted, ..."},
     {"--workflow", 0, "NAME", "only runs of this workflow"},
@@ -291,7 +296,8 @@ const struct cli_command cli_commands[] = {
     {"variables", "RUN [NAME JSON|@FILE]", "show the variables of a run, or set one",
      "They are the members of `$context`. What starts from now on sees the new value.", 1, 3, NULL,
      command_variables},
-    {"signal", "RUN NAME [JSON|@FILE]", "send an event to a run", NULL, 2, 3, NULL, command_signal},
+    {"signal", "RUN NAME [JSON|@FILE]", "send an event to a run", NULL, 2, 3, signal_flags,
+     command_signal},
     {"approvals", "", "list what waits for a person", NULL, 0, 0, NULL, command_approvals},
     {"approve", "APPROVAL", "approve",
      "APPROVAL is its id, or that of a run with one open approval.", 1, 1,

@@ -157,6 +157,11 @@ test('signal, approve, reject, cancel', async () => {
   assert.match((await expect(OK, 'logs', hears, '--follow')).out, /run\.completed/);
   assert.deepEqual((await json('show', hears)).output, { n: 7 });
   await expect(REFUSED, 'signal', hears, 'go');
+  await expect(OK, 'signal', '--start', 'hears', 'heard-at-once', 'go', '{"n": 8}', '--input', '{"who": "me"}');
+  const heard = await json('run', 'hears', '--id', 'heard-at-once', '--on-conflict', 'return', '--wait');
+  assert.deepEqual([heard.output, heard.input], [{ n: 8 }, { who: 'me' }]);
+  await expect(REFUSED, 'signal', '--start', 'hears', 'heard-at-once', 'go');
+  await expect(USAGE, 'signal', 'heard-at-once', 'go', '--input', '{}');
 
   for (const [decision, approved] of [['approve', true], ['reject', false]]) {
     const run = (await expect(OK, 'run', 'asks')).out.trim();
