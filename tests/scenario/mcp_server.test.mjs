@@ -21,6 +21,15 @@ document: { dsl: '1.0.3', namespace: default, name: ask, version: '1.0.0' }
 do:
   - wait: { listen: { to: { one: { with: { type: go } } } } }
 `;
+const FORM = `
+document: { dsl: '1.0.3', namespace: default, name: form, version: '1.0.0', summary: Asks }
+do:
+  - ask:
+      listen: { to: { one: { with: { type: dev.tutti.approval.decided.v1 }, correlate: { run: { from: .subject, expect: '\${ $workflow.id }' } } } } }
+      output: { as: '.[0]' }
+      metadata: { tutti: { approval: { title: Which day?, form: { type: object, properties: { day: { type: string } }, required: [day] } } } }
+  - told: { set: { day: '\${ .data.day }', approved: '\${ .approved }' } }
+`;
 const BREAK = `
 document: { dsl: '1.0.3', namespace: default, name: break, version: '1.0.0' }
 do:
@@ -61,13 +70,14 @@ async function withClient(suite, use) {
 }
 
 scenario('agents list, start and follow workflows with the SDK', { needs: NEEDS, checkNeeds: false }, async (suite) => {
-  for (const workflow of [GREET, PICTURE, ASK, BREAK]) await suite.apply(workflow);
+  for (const workflow of [GREET, PICTURE, ASK, FORM, BREAK]) await suite.apply(workflow);
   await withClient(suite, async (client) => {
     assert.equal(client.getServerVersion().name, 'tutti');
     const { tools } = await client.listTools();
     const greet = tools.find((tool) => tool.name === 'run_greet_somebody');
     assert.deepEqual(greet.inputSchema.required, ['name']);
-    assert.match(greet.description, /^Greets\. /);
+    assert.match(greet.description, /^Greets\. Runs /);
+    assert.match(tools.find((tool) => tool.name === 'run_form').description, /^Asks\. Runs /);
     assert.ok(tools.find((tool) => tool.name === 'get_run').annotations.readOnlyHint);
 
     const greeted = await client.callTool({ name: 'run_greet_somebody', arguments: { name: 'Ann' } });
@@ -100,6 +110,15 @@ scenario('agents list, start and follow workflows with the SDK', { needs: NEEDS,
     assert.deepEqual(listed.structuredContent.items.map((run) => run.id), [id]);
     const history = await client.callTool({ name: 'get_run_history', arguments: { run: id } });
     assert.ok(history.structuredContent.items.length > 2);
+
+    // An approval that asks for something is answered with what it asks for.
+    const asking = (await client.callTool({ name: 'start_run', arguments: { workflow: 'form' } })).structuredContent.id;
+    const asked = await suite.until('it asks', async () => (await client.callTool({ name: 'list_approvals', arguments: { run: asking } })).structuredContent.items[0]);
+    const unfit = await client.callTool({ name: 'approve', arguments: { approval: asked.id, data: { day: 5 } } });
+    assert.ok(unfit.isError && /day/.test(unfit.content[0].text), JSON.stringify(unfit));
+    await client.callTool({ name: 'approve', arguments: { approval: asked.id, data: { day: 'Friday' } } });
+    const told = await client.callTool({ name: 'get_run', arguments: { run: asking, wait: '30s' } });
+    assert.deepEqual(told.structuredContent.output, { day: 'Friday', approved: true });
   });
 });
 

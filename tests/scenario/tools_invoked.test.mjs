@@ -40,6 +40,9 @@ scenario('a function is called, shown, and refused by its class', { needs: ['sch
   assert.equal(shown.body.requests[0].method, 'POST');
   assert.match(JSON.stringify(shown.body.requests[0].headers), /\*\*\*/);
   assert.equal(github.open().length, 2);
+  const among = await invoke('github.create_issue', { arguments: { connection: 'github', repo: 'blog', title: 'Shown' }, dry_run: true });
+  assert.deepEqual([among.status, among.body.requests], [200, shown.body.requests], 'the connection may stand among the arguments, as in workflows');
+  await suite.api.refused('POST', '/v1/tools/github.create_issue/invoke', { connection: 'github', arguments: { connection: 'github', repo: 'blog', title: 'T' } }, 422, 'tool_invalid');
 
   // Refused: what is wrong, and whose fault it is.
   const wrong = await invoke('github.create_issue', { arguments: { repo: 'blog', titel: 'x' } });
@@ -72,6 +75,7 @@ scenario('a function is called, shown, and refused by its class', { needs: ['sch
     const create = tools.find((tool) => tool.name === 'github.create_issue');
     assert.ok(create, tools.map((tool) => tool.name).join(' '));
     assert.ok(create.inputSchema.required.includes('title'));
+    assert.ok(create.inputSchema.properties.connection, 'agents may say under which account');
     assert.ok(!create.annotations.readOnlyHint);
     assert.ok(tools.find((tool) => tool.name === 'ledger.list').annotations.readOnlyHint);
     assert.ok(!tools.some((tool) => tool.name.startsWith('notion.')), 'an adapter without its secret is not offered');
@@ -79,6 +83,10 @@ scenario('a function is called, shown, and refused by its class', { needs: ['sch
     assert.deepEqual(called.structuredContent, { number: 3, url: 'https://github.test/3' });
     const refused = await client.callTool({ name: 'github.create_issue', arguments: { repo: 'blog' } });
     assert.ok(refused.isError && /title/.test(refused.content[0].text), JSON.stringify(refused));
+    const under = (connection) => client.callTool({ name: 'github.create_issue', arguments: { connection, repo: 'blog', title: 'Under an account' } });
+    assert.deepEqual((await under('github')).structuredContent, { number: 4, url: 'https://github.test/4' });
+    const strange = await under('nobody');
+    assert.ok(strange.isError && /nobody/.test(strange.content[0].text), JSON.stringify(strange));
   } finally {
     await client.close();
   }

@@ -7,6 +7,8 @@
 #include "workflow.pb-c.h"
 #include "json/json_text.h"
 
+#include <string.h>
+
 enum {
     FUNCTIONS_MS = 5'000, /* so long a tool-adapter may take to say what it can do */
     PAGE         = 100,   /* workflows of one page of tools */
@@ -32,6 +34,15 @@ static bool takes_object(ProtobufCBinaryData schema)
     return json_is(type, JSON_TEXT) && str_is(json_str(type), "object");
 }
 
+/* As one, and room for the next. */
+static void put_sentence(str text, struct buf *out)
+{
+    if (text.len == 0) return;
+    bool is_whole = strchr(".!?:;", text.ptr[text.len - 1]) != NULL;
+    (void)buf_put_str(out, text);
+    (void)buf_put_text(out, is_whole ? " " : ". ");
+}
+
 static void print_workflow(const struct api *api, const Pb__WorkflowView *workflow,
                            struct json_writer *w)
 {
@@ -41,8 +52,8 @@ static void print_workflow(const struct api *api, const Pb__WorkflowView *workfl
     put_tool_name(api, workflow->name, &name);
     bool is_taken = mcp_tools_find(api->mcp_tools, buf_str(&name)) != NULL;
     if (name.is_full || is_taken) return; /* start_run starts it */
-    (void)buf_printf(&description, "%s%sRuns the workflow %s and waits for its end.",
-                     workflow->summary, *workflow->summary ? " " : "", workflow->name);
+    put_sentence(str_from(workflow->summary), &description);
+    (void)buf_printf(&description, "Runs the workflow %s and waits for its end.", workflow->name);
     const struct mcp_description row = {
         .name        = buf_str(&name),
         .title       = str_from(workflow->title),

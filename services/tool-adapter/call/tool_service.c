@@ -140,8 +140,19 @@ static status read_params(ProtobufCBinaryData text, json *ret_params, struct err
     return fail(reterr, STATUS_INVALID_ARGUMENT, "the arguments are no map");
 }
 
+/* The connection that is called by, which may stand among the arguments, as in workflows and in the
+ * schema that agents see; they are without it then. Owned. */
+static json take_connection(const char *named, json *params)
+{
+    json given = json_get_text(*params, "connection");
+    if (*named || !json_is(given, JSON_TEXT)) return json_text_lossy(str_from(named));
+    json connection = json_ref(given);
+    (void)json_object_remove(params, str_from("connection"));
+    return connection;
+}
+
 /* Who is asked, and with which version: "github.create_issue:1". */
-static status find(const struct toolbox *toolbox, const char *function, const char *connection,
+static status find(const struct toolbox *toolbox, const char *function, str connection,
                    const char *namespace, struct tool *ret_tool, struct error *reterr)
 {
     struct function_selector selector = {};
@@ -149,7 +160,7 @@ static status find(const struct toolbox *toolbox, const char *function, const ch
         return fail(reterr, STATUS_INVALID_ARGUMENT, "write the function as adapter.action");
     }
     const struct tool_question question = {.function   = selector.name,
-                                           .connection = str_from(connection),
+                                           .connection = connection,
                                            .namespace  = str_from(namespace)};
     TRY(toolbox_find(toolbox, &question, ret_tool, reterr));
     if (function_version_matches(str_from(ret_tool->action->manifest->version), selector.version)) {
@@ -288,15 +299,17 @@ static void start(struct invocation *invocation)
 static status answer_invoke(struct tool_service *service, struct rpc_call *rpc,
                             struct error *reterr)
 {
-    const Pb__InvokeTool *message    = rpc->request;
-    CLEANUP(json_unrefp) json params = json_invalid();
-    struct tool tool                 = {};
+    const Pb__InvokeTool *message        = rpc->request;
+    CLEANUP(json_unrefp) json params     = json_invalid();
+    CLEANUP(json_unrefp) json connection = json_invalid();
+    struct tool tool                     = {};
     if (service->count >= TOOL_CALLS_MAX) {
         return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "more than %d calls at once",
                     TOOL_CALLS_MAX);
     }
     TRY(read_params(message->params_json, &params, reterr));
-    TRY(find(service->toolbox, message->function, message->connection, message->namespace_, &tool,
+    connection = take_connection(message->connection, &params);
+    TRY(find(service->toolbox, message->function, json_str(connection), message->namespace_, &tool,
              reterr));
     struct invocation *invocation = mem_new(1, sizeof *invocation);
     *invocation                   = (struct invocation){.next       = service->invocations,
@@ -386,13 +399,11 @@ static void put_example(const struct manifest_action *action, json *scope)
     }
 }
 
-static status render(const struct tool *tool, const Pb__RenderTool *message, struct arena *arena,
-                     json *ret_requests, struct error *reterr)
+static status render(const struct tool *tool, const Pb__RenderTool *message, json given,
+                     struct arena *arena, json *ret_requests, struct error *reterr)
 {
-    CLEANUP(json_unrefp) json given  = json_invalid();
     CLEANUP(json_unrefp) json params = json_invalid();
     CLEANUP(json_unrefp) json scope  = json_invalid();
-    TRY(read_params(message->params_json, &given, reterr));
     TRY(personal_apply(&tool->connection->personal, tool->action, given, &params, reterr));
     const struct scope_options options = {.config          = tool->connection->config,
                                           .params          = params,
@@ -411,11 +422,15 @@ static status answer_render(struct tool_service *service, struct rpc_call *rpc,
     const Pb__RenderTool *message            = rpc->request;
     Pb__RenderedTool *rendered               = rpc->response;
     CLEANUP(arena_freep) struct arena *arena = arena_new(ARENA_MAX);
+    CLEANUP(json_unrefp) json params         = json_invalid();
+    CLEANUP(json_unrefp) json connection     = json_invalid();
     CLEANUP(json_unrefp) json requests       = json_invalid();
     struct tool tool                         = {};
-    TRY(find(service->toolbox, message->function, message->connection, message->namespace_, &tool,
+    TRY(read_params(message->params_json, &params, reterr));
+    connection = take_connection(message->connection, &params);
+    TRY(find(service->toolbox, message->function, json_str(connection), message->namespace_, &tool,
              reterr));
-    TRY(render(&tool, message, arena, &requests, reterr));
+    TRY(render(&tool, message, params, arena, &requests, reterr));
     const struct manifest *manifest = tool.action->manifest;
     const char *function =
         arena_printf(rpc->arena, "%s.%s:%s", manifest->name, tool.action->name, manifest->version);
