@@ -22,7 +22,7 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 enum log_format { LOG_AUTO, LOG_JSON, LOG_TEXT };
 
 enum {
-    LOG_FIELDS_MAX     = 16,
+    LOG_FIELDS_MAX     = 24,
     LOG_SECRETS_MAX    = 256,
     LOG_SECRET_LEN_MIN = 8,
     LOG_LINE_MAX       = 8192 /* bytes */

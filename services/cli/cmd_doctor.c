@@ -177,6 +177,13 @@ static void check_components(struct doctor *doctor)
     note_component(doctor, components, "llm", "start an llm-proxy: jobs of `llm` wait");
 }
 
+static const char *hint_of(const char *service)
+{
+    return strcmp(service, "llm-proxy") == 0
+               ? "mend what the log names: the configuration is then read again by itself"
+               : "mend the file that the log names, then `kill -HUP` it";
+}
+
 /* The addresses that `tutti up` left: is each of them alive? */
 static void check_admin_ports(struct doctor *doctor)
 {
@@ -206,7 +213,7 @@ static void check_admin_ports(struct doctor *doctor)
                                                    : "is alive, not ready",
                        more.len > 0 ? "; " : "", STR_ARG(more));
         note(doctor, names[i], is_up && answer.http_status == 200 && more.len == 0, seen,
-             more.len > 0 ? "mend the file that the log names, then send SIGHUP again"
+             more.len > 0 ? hint_of(names[i])
                           : "see DIR/log; `tutti up` starts it again when it dies");
     }
 }

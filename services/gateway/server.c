@@ -98,6 +98,14 @@ static bool check_params(struct api_call *call)
     return true;
 }
 
+/* Lists of models lie on one path for two protocols: Anthropic's clients name their version. */
+static enum error_shape shape_of(const struct route *route, const struct httpd_request *request)
+{
+    bool is_shared = route->error_shape == SHAPE_OPENAI && route->method == METHOD_GET;
+    return is_shared && httpd_request_field(request, "anthropic-version").ptr ? SHAPE_ANTHROPIC
+                                                                              : route->error_shape;
+}
+
 static bool find_route(struct api_call *call, const struct httpd_request *request)
 {
     str name                 = request->method;
@@ -115,7 +123,7 @@ static bool find_route(struct api_call *call, const struct httpd_request *reques
     }
     call->route = match.route;
     memcpy(call->params, match.params, sizeof match.params);
-    call->error_shape = match.route->error_shape;
+    call->error_shape = shape_of(match.route, request);
     audit_name(call);
     return check_params(call);
 }

@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { Anthropic, GoogleGenAI, OpenAI } from './support/packages.mjs';
 import { BIN } from './support/service.mjs';
 import { withSuite } from './support/suite.mjs';
 import { Upstream } from './support/upstream.mjs';
@@ -21,6 +22,44 @@ const config = {
 };
 const KEY = ['sk', '0123456789abcdefWXYZ'].join('-');
 
+// The official SDKs, with what they ask for and refuse.
+async function listsAsSdksDo(suite, ids) {
+  const clients = (apiKey) => ({
+    openai: new OpenAI({ baseURL: `${suite.url}/v1`, apiKey, maxRetries: 0 }),
+    anthropic: new Anthropic({ baseURL: suite.url, apiKey, maxRetries: 0 }),
+    gemini: new GoogleGenAI({ apiKey, httpOptions: { baseUrl: suite.url } }),
+  });
+  const all = async (pages) => {
+    const found = [];
+    for await (const one of pages) found.push(one.id ?? one.name);
+    return found;
+  };
+  const { openai, anthropic, gemini } = clients(suite.key);
+  assert.deepEqual(await all(await openai.models.list()), ids);
+  assert.deepEqual(await all(anthropic.models.list({ limit: 5 })), ids);
+  assert.deepEqual(await all(anthropic.beta.models.list()), ids);
+  assert.deepEqual(await all(await gemini.models.list({ config: { pageSize: 5 } })), ids.map((id) => `models/${id}`));
+  for (const id of ['smart', 'local/org/qwen4', 'openai/gpt-5.4']) {
+    assert.equal((await openai.models.retrieve(id)).id, id);
+    assert.equal((await anthropic.models.retrieve(id)).id, id);
+    assert.equal((await gemini.models.get({ model: id })).name, `models/${id}`);
+  }
+  const { inputTokenLimit, supportedActions } = await gemini.models.get({ model: 'models/openai/gpt-5.4' });
+  assert.deepEqual([inputTokenLimit, supportedActions], [1050000, ['generateContent', 'countTokens']]);
+
+  await assert.rejects(openai.models.retrieve('nobody/knows'), { status: 404, code: 'model_not_found' });
+  await assert.rejects(anthropic.models.retrieve('nobody/knows'), (error) => error.status === 404 && error.error.error.type === 'not_found_error');
+  await assert.rejects(gemini.models.get({ model: 'nobody/knows' }), (error) => error.status === 404 && JSON.parse(error.message).error.status === 'NOT_FOUND');
+  const strangers = clients('tutti_nobody');
+  await assert.rejects(strangers.openai.models.list(), { status: 401, type: 'authentication_error' });
+  await assert.rejects(all(strangers.anthropic.models.list()), (error) => error.status === 401 && error.error.error.type === 'authentication_error');
+  await assert.rejects(strangers.gemini.models.list(), (error) => error.status === 401 && JSON.parse(error.message).error.status === 'UNAUTHENTICATED');
+
+  // A name with slashes can be called as it is listed.
+  const { candidates } = await gemini.models.generateContent({ model: 'models/demo/org/simulated', contents: 'hi' });
+  assert.match(candidates[0].content.parts[0].text, /^\[simulated\] On "hi": /);
+}
+
 test('models and providers are listed, and keys are not', { timeout: 180_000 }, () => withSuite(config, undefined, async (suite) => {
   await writeFile(join(suite.folder, 'vendor'), KEY, { mode: 0o600 });
   await suite.start(NEEDS);
@@ -32,11 +71,13 @@ test('models and providers are listed, and keys are not', { timeout: 180_000 }, 
   assert.equal(new Set(ids).size, ids.length);
   assert.ok(!ids.some((id) => id.includes('*')));
   const one = await suite.api.ok('GET', '/v1/models/openai/gpt-5.4');
-  assert.deepEqual(one, { id: 'openai/gpt-5.4', object: 'model', type: 'model', created: 0, created_at: '1970-01-01T00:00:00.000Z', display_name: 'openai/gpt-5.4', owned_by: 'openai', context_window: 1050000 });
+  assert.deepEqual(one, { id: 'openai/gpt-5.4', object: 'model', type: 'model', created: 0, created_at: '1970-01-01T00:00:00.000Z', display_name: 'openai/gpt-5.4', owned_by: 'openai', context_window: 1050000, max_input_tokens: 1050000 });
   assert.equal((await suite.api.ok('GET', `/v1/models/${encodeURIComponent('local/org/qwen4')}`)).id, 'local/org/qwen4');
   assert.equal((await suite.api.ok('GET', '/v1/models/simulated')).simulated, true);
   const none = await suite.api.call('GET', '/v1/models/nobody/knows');
   assert.deepEqual([none.status, none.body.error.code], [404, 'model_not_found']);
+
+  await listsAsSdksDo(suite, ids);
 
   await suite.api.patient('POST', '/v1/circuit-breakers/llm:local/open');
   const providers = await suite.api.ok('GET', '/v1/llm/providers');
@@ -50,14 +91,14 @@ test('models and providers are listed, and keys are not', { timeout: 180_000 }, 
   await suite.api.refused('GET', '/v1/llm/providers/nobody', undefined, 404, 'not_found');
   assert.deepEqual([local.latency, local.spend], [undefined, { days: 30, calls: 0, cost_usd: '0', unpriced_calls: 0 }]);
 
-  // What calls have cost, and how long they took.
+  // What calls have cost, and how long they took: these two and the one above.
   await suite.api.ok('POST', '/v1/chat/completions', { model: 'simulated', messages: [{ role: 'user', content: 'hi' }] });
   await suite.api.ok('POST', '/v1/chat/completions', { model: 'simulated', stream: true, messages: [{ role: 'user', content: 'hi' }] });
   const demo = await suite.until('the calls are counted', async () => {
     const seen = await suite.api.ok('GET', '/v1/llm/providers/demo');
-    return seen.spend.calls === 2 && seen;
+    return seen.spend.calls === 3 && seen;
   });
-  assert.equal(demo.latency.calls, 2);
+  assert.equal(demo.latency.calls, 3);
   assert.ok(demo.latency.answer_ms >= 0 && demo.latency.first_event_ms >= 0, JSON.stringify(demo.latency));
 }));
 

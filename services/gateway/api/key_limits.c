@@ -157,8 +157,8 @@ static uint32_t starts_of(const struct api_call *call)
 /* A count of tokens is none. */
 static bool is_call_of_model(const struct api_call *call)
 {
-    static const char *const calling[] = {"chatCompletions", "embeddings",        "createMessage",
-                                          "generateContent", "generateContentOf", NULL};
+    static const char *const calling[] = {"chatCompletions", "embeddings", "createMessage",
+                                          "generateContent", NULL};
     str counting                       = str_from(":countTokens");
     str path                           = str_from(call->path);
     bool is_count                      = path.len > counting.len &&

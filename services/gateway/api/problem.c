@@ -147,6 +147,7 @@ void problem_print(const struct problem *problem, struct buf *out)
 
 static const char *openai_type(int http)
 {
+    if (http == 402) return "budget_exceeded";
     if (http == 401) return "authentication_error";
     if (http == 403) return "permission_error";
     if (http == 429) return "rate_limit_error";

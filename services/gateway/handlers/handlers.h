@@ -121,6 +121,8 @@ void limits_delete(struct api_call *call);
 void usage_get(struct api_call *call);
 void models_list(struct api_call *call);
 void models_get(struct api_call *call);
+void content_models_list(struct api_call *call); /* in Gemini's shape */
+void content_models_get(struct api_call *call);
 void providers_list(struct api_call *call); /* or one of them */
 void provider_test(struct api_call *call);
 void provider_key_put(struct api_call *call);

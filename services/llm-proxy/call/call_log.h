@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "llm-proxy/call/call.h"
 
-enum { CALL_LOG_IDS = 4 };
+enum { CALL_LOG_IDS = 5 };
 
 /** Writes `llm.response`: `ids` say whose it was; `model` is what was asked for. */
 void call_log(const struct llm_outcome *outcome, str model,

@@ -76,6 +76,7 @@ struct dialect_error dialect_error_of(const struct dialect *dialect, const struc
         .http           = dialect->http_of ? dialect->http_of(error) : llm_reply_http(error),
         .code           = llm_reply_error_code(error),
         .upstream_code  = error->class == LLM_ERROR_REQUEST ? error->code : (str){},
+        .upstream_param = error->class == LLM_ERROR_REQUEST ? error->param : (str){},
         .class          = error->class,
         .message        = error->text,
         .retry_after_ms = error->retry_after_ms,

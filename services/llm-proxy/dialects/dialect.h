@@ -36,6 +36,7 @@ struct dialect_error {
     int http;                   /* what the client gets or, inside a stream, would have got */
     const char *code;           /* ours: "rate_limited", "timeout_idle" */
     str upstream_code;          /* its own word for what is wrong with the request; empty: none */
+    str upstream_param;         /* the member of the request that it names; empty: none */
     enum llm_error_class class; /* LLM_ERROR_REQUEST if the upstream was not asked */
     str message;
     int64_t retry_after_ms; /* 0: not said */

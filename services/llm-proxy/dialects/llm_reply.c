@@ -211,6 +211,7 @@ static void fill_ids(const struct chat_request *request, const struct llm_reply_
     ret_ids[1] = LOG_TEXT_OF("key", caller->key);
     ret_ids[2] = LOG_TEXT_OF("request_id", caller->request_id);
     ret_ids[3] = LOG_TEXT_OF("operation", operation_of(request));
+    ret_ids[4] = LOG_TEXT_OF("run", caller->run);
 }
 
 void llm_reply_log_request(json body, const struct chat_request *request,

@@ -40,9 +40,9 @@ struct llm_reply_head {
 };
 void llm_reply_fill_head(struct llm_reply_head *head, const struct llm_outcome *outcome);
 
-/** Who has asked; `key` is an id. Borrowed. */
+/** Who has asked; `key` is an id, `run` that of the run that is charged, or empty. Borrowed. */
 struct llm_reply_caller {
-    const char *namespace, *key, *request_id;
+    const char *namespace, *key, *request_id, *run;
 };
 
 /** One line of the log about a call that has ended, and one of its tries if there were others. */

@@ -78,11 +78,24 @@ static void print_vectors(const struct llm_outcome *outcome, const struct chat_r
                        &w);
 }
 
-/* Users of other gateways know what a spent budget is by its type. */
-static const char *type_of(int http, const char *code)
+/* OpenAI has no type of its own for 401, 403 and 404 of a request that it understands. Users of
+ * other gateways know what a spent budget is by its type. */
+static const char *type_of(const struct dialect_error *error)
 {
-    if (strcmp(code, "budget_exceeded") == 0) return code;
-    return http >= 500 ? "server_error" : "invalid_request_error";
+    if (strcmp(error->code, "budget_exceeded") == 0) return error->code;
+    if (error->class == LLM_ERROR_QUOTA) return "insufficient_quota";
+    if (error->http == 429) return "rate_limit_error";
+    return error->http >= 500 ? "server_error" : "invalid_request_error";
+}
+
+static void put_param(struct json_writer *w, str param)
+{
+    if (param.len > 0) {
+        json_put_text(w, "param", param);
+    } else {
+        json_member(w, "param");
+        json_write_null(w);
+    }
 }
 
 /* An upstream's own: programs shorten their question where it says that it was too long. */
@@ -98,9 +111,8 @@ void openai_print_error(const struct dialect_error *error, struct buf *out)
     json_member(&w, "error");
     json_begin_object(&w);
     json_put_text(&w, "message", error->message);
-    json_put_text(&w, "type", str_from(type_of(error->http, error->code)));
-    json_member(&w, "param");
-    json_write_null(&w);
+    json_put_text(&w, "type", str_from(type_of(error)));
+    put_param(&w, error->upstream_param);
     json_put_text(&w, "code", code_of(error));
     json_end_object(&w);
     json_end_object(&w);

@@ -50,10 +50,11 @@ static void chat_job_free(struct chat_job *chat)
 static void fill_ids(const struct chat_job *chat, struct log_field ret_ids[static CALL_LOG_IDS])
 {
     const Pb__LeasedJob *leased = chat->job->leased;
-    ret_ids[0]                  = LOG_STR("run", str_from(leased->run));
-    ret_ids[1]                  = LOG_STR("task", str_from(leased->task));
-    ret_ids[2]                  = LOG_STR("job", str_from(leased->id));
-    ret_ids[3]                  = LOG_INT("attempt", leased->attempt);
+    ret_ids[0]                  = LOG_TEXT_OF("namespace", leased->namespace_);
+    ret_ids[1]                  = LOG_TEXT_OF("run", leased->run);
+    ret_ids[2]                  = LOG_TEXT_OF("task", leased->task);
+    ret_ids[3]                  = LOG_TEXT_OF("job", leased->id);
+    ret_ids[4]                  = LOG_INT("attempt", leased->attempt);
 }
 
 static bool logs_content(const struct chat_job *chat)

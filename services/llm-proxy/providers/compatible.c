@@ -224,6 +224,7 @@ static void send_http_error(const struct http_result *result, json body, llm_sin
     json said              = json_get_text(body, "error");
     struct llm_error error = {.http_status    = (uint32_t)result->answer.http_status,
                               .code           = wire_text(said, "code"),
+                              .param          = wire_text(said, "param"),
                               .text           = wire_text(said, "message"),
                               .retry_after_ms = provider_retry_after_ms(&result->answer)};
     error.class            = llm_error_class_of(error.http_status);

@@ -65,6 +65,7 @@ static void fail_stream(struct decoder *decoder, json error)
                                 .http_status = 200,
                                 .type        = wire_text(error, "type"),
                                 .code        = wire_text(error, "code"),
+                                .param       = wire_text(error, "param"),
                                 .text = is_text ? json_str(error) : wire_text(error, "message")};
     if (failure.class == LLM_ERROR_REQUEST) failure.http_status = 400;
     if (failure.text.len == 0) failure.text = str_from("the upstream gave no reason");

@@ -48,12 +48,21 @@ static int64_t input_tokens(const struct chat_request *request)
     return tokens_of(size);
 }
 
+/* Pictures and the like have none. */
+static str last_text(const struct chat_message *message)
+{
+    for (uint32_t i = message->part_count; i-- > 0;) {
+        const struct chat_part *part = &message->parts[i];
+        if (part->kind == PART_TEXT && part->text.len > 0) return part->text;
+    }
+    return (str){};
+}
+
 static str last_user_text(const struct chat_request *request)
 {
     for (uint32_t i = request->message_count; i-- > 0;) {
-        const struct chat_message *message = &request->messages[i];
-        if (message->role != ROLE_USER || message->part_count == 0) continue;
-        return message->parts[message->part_count - 1].text;
+        str text = last_text(&request->messages[i]);
+        if (request->messages[i].role == ROLE_USER && text.len > 0) return text;
     }
     return (str){};
 }
@@ -69,7 +78,8 @@ static void write_text(const struct chat_request *request, struct prng *prng, st
         question.len--;
     }
     if (question.len > 0 && (uint8_t)question.ptr[question.len - 1] >= 0xc0) question.len--;
-    (void)buf_printf(out, "[simulated] On \"" STR_FMT "\": ", STR_ARG(question));
+    (void)buf_put_text(out, "[simulated] ");
+    if (question.len > 0) (void)buf_printf(out, "On \"" STR_FMT "\": ", STR_ARG(question));
     sample_words(prng, TEXT_SIZE, out);
 }
 

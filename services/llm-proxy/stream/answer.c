@@ -2,17 +2,18 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 
 #include <stdlib.h>
 
-enum { NAME_MAX_BYTES = 4096, ERROR_MAX_BYTES = 4096, ERROR_CODE_MAX = 64 };
+enum { NAME_MAX_BYTES = 4096, ERROR_MAX_BYTES = 4096, ERROR_WORD_MAX = 64 /* code, param */ };
 
 void answer_init(struct answer *answer)
 {
     *answer = (struct answer){
         .id         = buf_init(NAME_MAX_BYTES),
         .model      = buf_init(NAME_MAX_BYTES),
-        .error_text = buf_init(ERROR_CODE_MAX + ERROR_MAX_BYTES),
+        .error_text = buf_init(2 * ERROR_WORD_MAX + ERROR_MAX_BYTES),
         .vectors    = buf_init(ANSWER_VECTORS_MAX),
         .spelled    = buf_init(ANSWER_TEXT_MAX),
         .usage      = llm_usage_unknown(),
@@ -85,19 +86,23 @@ static bool take_tool(struct answer_choice *choice, const struct llm_event *even
     return buf_put_str(&call->id, event->id) && buf_put_str(&call->name, event->name);
 }
 
+/* Its views end with the event. What is too long for a word is some other thing. */
 static void take_error(struct answer *answer, const struct llm_event *event)
 {
-    answer->is_failed = true;
-    answer->error     = event->error;
-    str code          = event->error.code;
-    if (code.len > ERROR_CODE_MAX) code.len = 0; /* some other thing */
-    buf_clear(&answer->error_text);
-    (void)buf_put_str(&answer->error_text, code);
-    (void)buf_put_str(&answer->error_text, event->error.text);
-    str kept           = buf_str(&answer->error_text);
-    answer->error.code = (str){kept.ptr, code.len};
-    answer->error.text = (str){kept.ptr + code.len, kept.len - code.len};
-    answer->error.type = (str){}; /* its view ends with the event */
+    struct buf *kept = &answer->error_text;
+    str words[]      = {event->error.code, event->error.param, event->error.text};
+    for (size_t i = 0; i < 2; i++) words[i] = words[i].len > ERROR_WORD_MAX ? (str){} : words[i];
+    if (words[2].len > ERROR_MAX_BYTES) words[2].len = ERROR_MAX_BYTES;
+    words[2].len = utf8_valid_prefix(words[2]);
+    buf_clear(kept);
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) (void)buf_put_str(kept, words[i]);
+    size_t text_at      = words[0].len + words[1].len;
+    answer->is_failed   = true;
+    answer->error       = event->error;
+    answer->error.type  = (str){};
+    answer->error.code  = str_slice(buf_str(kept), 0, words[0].len);
+    answer->error.param = str_slice(buf_str(kept), words[0].len, text_at);
+    answer->error.text  = str_slice(buf_str(kept), text_at, kept->len);
 }
 
 static bool take_piece(struct answer *answer, const struct llm_event *event)

@@ -42,7 +42,7 @@ struct answer {
     uint32_t vector_count, dimensions;
     struct llm_usage usage;
     bool is_failed;
-    struct llm_error error; /* its code and its text are in `error_text` */
+    struct llm_error error; /* its words are in `error_text`, but for its type */
     struct buf error_text;
     enum llm_end end;
     enum llm_protocol protocol; /* of `whole` */

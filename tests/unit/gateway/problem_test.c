@@ -109,6 +109,7 @@ static void openai_clients_get_their_shape(void **)
     static const struct {
         const char *code, *type;
     } types[] = {{"unauthenticated", "authentication_error"},
+                 {"budget_exceeded", "budget_exceeded"},
                  {"forbidden", "permission_error"},
                  {"rate_limited", "rate_limit_error"},
                  {"invalid_json", "invalid_request_error"},

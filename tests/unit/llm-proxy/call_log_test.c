@@ -12,12 +12,12 @@
 static json logged(const struct llm_outcome *outcome)
 {
     char line[2 * LOG_LINE_MAX];
-    const struct log_field ids[CALL_LOG_IDS] = {LOG_TEXT_OF("run", "R"),
-                                                LOG_TEXT_OF("task", "/do/0"),
-                                                LOG_TEXT_OF("job", "J"), LOG_INT("attempt", 2)};
-    json value                               = {};
-    FILE *said                               = tmpfile();
-    int stays                                = dup(STDOUT_FILENO);
+    const struct log_field ids[CALL_LOG_IDS] = {
+        LOG_TEXT_OF("namespace", "N"), LOG_TEXT_OF("run", "R"), LOG_TEXT_OF("task", "/do/0"),
+        LOG_TEXT_OF("job", "J"), LOG_INT("attempt", 2)};
+    json value = {};
+    FILE *said = tmpfile();
+    int stays  = dup(STDOUT_FILENO);
     assert_non_null(said);
     assert_true(stays >= 0);
     (void)fflush(stdout);
@@ -64,6 +64,7 @@ static void a_call_has_its_fields(void **)
     CLEANUP(json_unrefp) json line = logged(&outcome);
     check_text(line, "msg", "llm.response");
     check_text(line, "level", "info");
+    check_text(line, "namespace", "N");
     check_text(line, "run", "R");
     check_number(line, "attempt", 2);
     check_text(line, "model", "route");

@@ -218,7 +218,15 @@ static void errors_are_worded(void **)
         {&dialect_anthropic, LLM_ERROR_CONNECT, 0, "api_error"},
         {&dialect_anthropic, LLM_ERROR_CONVERSION, 0, "\"error_code\":\"conversion_loss\""},
         {&dialect_openai_chat, LLM_ERROR_REQUEST, 400, "\"code\":\"context_length_exceeded\""},
+        {&dialect_openai_chat, LLM_ERROR_REQUEST, 400, "\"param\":\"messages[0]\""},
+        {&dialect_openai_chat, LLM_ERROR_REQUEST, 404, "\"type\":\"invalid_request_error\""},
         {&dialect_openai_chat, LLM_ERROR_RATE_LIMITED, 429, "\"code\":\"rate_limited\""},
+        {&dialect_openai_chat, LLM_ERROR_RATE_LIMITED, 429, "\"type\":\"rate_limit_error\""},
+        {&dialect_openai_chat, LLM_ERROR_RATE_LIMITED, 429, "\"param\":null"},
+        {&dialect_openai_chat, LLM_ERROR_LIMIT, 0, "\"type\":\"rate_limit_error\""},
+        {&dialect_openai_chat, LLM_ERROR_QUOTA, 429, "\"type\":\"insufficient_quota\""},
+        {&dialect_openai_chat, LLM_ERROR_BUDGET, 0, "\"type\":\"budget_exceeded\""},
+        {&dialect_openai_chat, LLM_ERROR_OVERLOADED, 503, "\"type\":\"server_error\""},
         {&dialect_gemini, LLM_ERROR_OVERLOADED, 503, "\"code\":503"},
         {&dialect_gemini, LLM_ERROR_OVERLOADED, 503, "\"status\":\"UNAVAILABLE\""},
         {&dialect_gemini, LLM_ERROR_RATE_LIMITED, 429, "RESOURCE_EXHAUSTED"},
@@ -231,6 +239,7 @@ static void errors_are_worded(void **)
         const struct llm_error failure    = {.class       = rows[i].class,
                                              .http_status = rows[i].http,
                                              .code        = str_from("context_length_exceeded"),
+                                             .param       = str_from("messages[0]"),
                                              .text        = str_from("why")};
         const struct dialect_error error  = dialect_error_of(rows[i].dialect, &failure);
         rows[i].dialect->print_error(&error, &text);
