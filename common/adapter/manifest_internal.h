@@ -26,6 +26,13 @@ struct manifest_kept {
     struct holding *holdings;
 };
 
+/* A formula and its place, for what can be said once all is read. */
+struct seen_formula {
+    struct seen_formula *next;
+    json value; /* as it stands in the manifest */
+    const char *pointer;
+};
+
 /* A manifest that is being read. Its shape is right from action_read.c on. */
 struct reading {
     struct manifest_kept *kept;
@@ -33,8 +40,10 @@ struct reading {
     struct arena *arena;
     const struct yaml_document *document;
     struct diagnostics *list;
-    struct buf pointer; /* of the value at hand */
-    bool is_known;      /* its shape and examples were checked before */
+    struct buf pointer;            /* of the value at hand */
+    struct seen_formula *formulas; /* in the order of reading; none of one that `is_known` */
+    struct seen_formula **formulas_end;
+    bool is_known; /* its shape and examples were checked before */
 };
 
 /* Zeroed; lives as long as the manifest. */
@@ -89,6 +98,7 @@ void actions_read(struct reading *reading, json map);
 
 /* The rules between the parts (manifest_lint.c), then the examples (example_check.c). */
 void manifest_lint(struct reading *reading);
+void members_lint(struct reading *reading);
 void files_lint(struct reading *reading, json parameter); /* at its place */
 void examples_check(struct reading *reading);
 

@@ -372,6 +372,9 @@ void manifest_lint(struct reading *reading)
     reading_leave(reading, back);
     lint_budgets(reading);
     interface_lint(reading);
-    if (!reading->is_known) lint_spec(reading);
+    if (!reading->is_known) {
+        members_lint(reading);
+        lint_spec(reading);
+    }
     if (reading->list->errors == 0 && !reading->is_known) examples_check(reading);
 }

@@ -185,7 +185,7 @@ static status read_text(str text, bool is_known, struct diagnostics *list,
                         struct manifest **ret_manifest, struct error *reterr)
 {
     CLEANUP(yaml_freep) struct yaml_document *document = NULL;
-    TRY(yaml_parse(text, list, &document, reterr));
+    TRY(yaml_parse_written_out(text, list, &document, reterr));
 
     struct manifest_kept *kept                        = mem_new(1, sizeof *kept);
     kept->arena                                       = arena_new(MANIFEST_ARENA_MAX);
@@ -194,6 +194,7 @@ static status read_text(str text, bool is_known, struct diagnostics *list,
     reading.document       = document;
     reading.list           = list;
     reading.is_known       = is_known;
+    reading.formulas_end   = &reading.formulas;
     reading.pointer        = buf_init(MANIFEST_POINTER_MAX);
     status code            = read_document(&reading, reterr);
     buf_done(&reading.pointer);

@@ -185,6 +185,16 @@ static bool holds_secret(struct reading *reading, json value)
     return true;
 }
 
+static void see(struct reading *reading, json value)
+{
+    struct seen_formula *seen = reading_alloc(reading, 1, sizeof *seen);
+    char *pointer             = arena_strdup(reading->arena, buf_str(&reading->pointer));
+    ASSERT(pointer != NULL); /* as reading_alloc() */
+    *seen                  = (struct seen_formula){.value = value, .pointer = pointer};
+    *reading->formulas_end = seen;
+    reading->formulas_end  = &seen->next;
+}
+
 static struct formula *compile(struct reading *reading, json value, enum formula_nulls nulls,
                                json keep_null)
 {
@@ -198,6 +208,7 @@ static struct formula *compile(struct reading *reading, json value, enum formula
         return NULL;
     }
     hold(reading)->formula = formula;
+    if (!reading->is_known && !formula_is_constant(value)) see(reading, value);
     return formula;
 }
 

@@ -165,6 +165,16 @@ static void put_value(struct builder *builder, json value, struct yaml_node node
     builder->entries[builder->entry_count++] = entry;
 }
 
+/* Goes on, so that all of them are found. */
+static void found_shared(struct builder *builder, const struct yaml_node *node, const char *what)
+{
+    if (!builder->report->is_written_out) return;
+    CLEANUP(buf_done) struct buf path = buf_init(POINTER_MAX);
+    path_of(builder, &path);
+    yaml_found(builder->report, buf_str(&path), node->line, node->column, "write the value out",
+               "%s is not read here", what);
+}
+
 static bool remember(struct builder *builder, char *name, json value, struct yaml_node node,
                      size_t size)
 {
@@ -263,6 +273,7 @@ static bool open_container(struct builder *builder, const yaml_event_t *event, b
     if (builder->depth == YAML_DEPTH_MAX) {
         return refuse(builder, &node, "", "nested more than 64 levels deep");
     }
+    if (anchor) found_shared(builder, &node, "an anchor (`&name`)");
     builder->levels[builder->depth++] = (struct level){
         .base         = builder->entry_count,
         .node         = node,
@@ -330,6 +341,7 @@ static bool put_key(struct builder *builder, const yaml_event_t *event)
         .node     = {.key_line = node.line, .key_column = node.column},
         .is_merge = is_plain && str_is(text, "<<"),
     };
+    if (level->next.is_merge) found_shared(builder, &node, "a merge key (`<<`)");
     return true;
 }
 
@@ -365,6 +377,7 @@ static bool on_scalar(struct builder *builder, const yaml_event_t *event)
     json value = json_invalid();
     put_scalar(builder, event, &value);
     const char *anchor = (const char *)event->data.scalar.anchor;
+    if (anchor) found_shared(builder, &node, "an anchor (`&name`)");
     bool is_kept = !anchor || remember(builder, mem_dup(anchor, strlen(anchor)), value, node, 1);
     put_value(builder, value, node);
     return is_kept;
@@ -377,6 +390,7 @@ static bool on_alias(struct builder *builder, const yaml_event_t *event)
     if (level && level->is_map && level->next.key.kind == JSON_INVALID && !level->next.is_merge) {
         return refuse(builder, &node, "write the key out", "a key cannot be an alias");
     }
+    found_shared(builder, &node, "an alias (`*name`)");
     for (size_t i = builder->anchor_count; i-- > 0;) { /* the latest of a name counts */
         const struct anchor *anchor = &builder->anchors[i];
         if (strcmp(anchor->name, (const char *)event->data.alias.anchor) != 0) continue;

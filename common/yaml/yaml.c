@@ -36,13 +36,13 @@ static bool parse(struct yaml_report *report, struct yaml_document *document)
     return yaml_build(&parser, report, document);
 }
 
-status yaml_parse(str text, struct diagnostics *list, struct yaml_document **ret_document,
-                  struct error *reterr)
+static status parse_text(str text, bool is_written_out, struct diagnostics *list,
+                         struct yaml_document **ret_document, struct error *reterr)
 {
     ASSERT(ret_document);
     if (str_starts_with(text, str_from("\xef\xbb\xbf"))) text = str_slice(text, 3, text.len);
     CLEANUP(yaml_freep) struct yaml_document *document = mem_new(1, sizeof *document);
-    struct yaml_report report                          = {.list = list};
+    struct yaml_report report = {.list = list, .is_written_out = is_written_out};
     if (text.len > YAML_SIZE_MAX) {
         yaml_found(&report, (str){}, 1, 1, "split it", "the document is larger than 512 KiB");
     } else {
@@ -58,6 +58,18 @@ status yaml_parse(str text, struct diagnostics *list, struct yaml_document **ret
         }
     }
     return fail(reterr, STATUS_INVALID_ARGUMENT, "%s", report.first.text);
+}
+
+status yaml_parse(str text, struct diagnostics *list, struct yaml_document **ret_document,
+                  struct error *reterr)
+{
+    return parse_text(text, false, list, ret_document, reterr);
+}
+
+status yaml_parse_written_out(str text, struct diagnostics *list,
+                              struct yaml_document **ret_document, struct error *reterr)
+{
+    return parse_text(text, true, list, ret_document, reterr);
 }
 
 void yaml_document_free(struct yaml_document *document)

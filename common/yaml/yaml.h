@@ -3,8 +3,8 @@
  *
  * Core schema rules decide what a plain scalar is, so `on`, `yes`, `no`, `off` are texts and 0o17
  * is 15. One document per file; an empty one is null. Anchors, aliases and merge keys (`<<`) are
- * read; an alias bomb, a duplicate key, a key that is no scalar, a foreign tag, infinities and NUL
- * are refused. JSON is YAML here too.
+ * read, where the format has them; an alias bomb, a duplicate key, a key that is no scalar, a
+ * foreign tag, infinities and NUL are refused. JSON is YAML here too.
  *
  * A document is immutable; all threads may read it if its values are frozen.
  */
@@ -47,6 +47,10 @@ struct yaml_document;
  */
 status yaml_parse(str text, struct diagnostics *list, struct yaml_document **ret_document,
                   struct error *reterr);
+/** The same for a format in which everything is written out: anchors, aliases and merge keys are
+ * findings, too, all of them. */
+status yaml_parse_written_out(str text, struct diagnostics *list,
+                              struct yaml_document **ret_document, struct error *reterr);
 /** Not yaml_free(): libyaml has a function of that name, and calls it for its own memory. */
 void yaml_document_free(struct yaml_document *document);
 void yaml_freep(struct yaml_document **document);

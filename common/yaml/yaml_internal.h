@@ -37,6 +37,7 @@ struct yaml_report {
     str source;
     struct error first; /* the text of the first finding */
     bool has_error;
+    bool is_written_out; /* anchors, aliases and merge keys are findings */
 };
 
 /** Adds a finding with a hint ("": none). Line and column from 1. */

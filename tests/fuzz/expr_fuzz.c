@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/attr.h"
 #include "expr/expr.h"
+#include "expr/reads.h"
 #include "json/json_text.h"
 
 enum { TEXT_MAX = 1 << 16 /* bytes */ };
@@ -41,6 +42,13 @@ static void evaluate(const struct expr *expr, json input, json variable)
     ASSERT(expr_run_fuel_used(run) <= limits.fuel);
 }
 
+static void check_read(const struct expr_read *read, void *context)
+{
+    const str *source = context;
+    ASSERT(read->count >= 1 && read->count <= EXPR_READ_DEPTH_MAX);
+    ASSERT(read->offset < source->len);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const variables[]     = {"x"};
@@ -53,6 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     CLEANUP(json_unrefp) json input          = json_invalid();
     CLEANUP(arena_freep) struct arena *arena = arena_new(1 << 16);
     CLEANUP(expr_freep) struct expr *expr    = NULL;
+    expr_reads(source, check_read, &source);
     if (expr_compile(source, &names, arena, &expr, NULL, NULL) != STATUS_OK) return 0;
     if (json_parse(document, NULL, &input, NULL, NULL) != STATUS_OK) input = json_null();
     evaluate(expr, input, input);

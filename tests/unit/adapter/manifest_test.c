@@ -73,6 +73,88 @@ static void changed(const char *from, const char *to, char text[static TEXT_MAX]
     (void)snprintf(text, TEXT_MAX, "%.*s%s%s", (int)(at - base), base, to, at + strlen(from));
 }
 
+/* Members that nothing has, at the place of their name. */
+static void test_members(void **)
+{
+    static const struct {
+        const char *from, *to;
+        unsigned line, column;
+        const char *detail, *hint;
+    } rows[] = {
+        {"'=.params.item'", "'=.params.itm'", 17, 76, "`order` has no parameter `itm`",
+         "did you mean `item`?"},
+        {"'=.params.item'", "'=.params | .itm'", 17, 79, "has no parameter `itm`", "`item`"},
+        {"'=.params.item'", "'=.params as $p | \"a\\($p.itm)\"'", 17, 91, "`itm`", "`item`"},
+        {"'=.params.item'", "'=.params.itm // \"tea\"'", 17, 76, "`itm`", "`item`"},
+        {"'=.params.item'", "'=.parms.item'", 17, 69, "expressions see no `parms`", "`params`"},
+        {"'=.params.item'", "'=.secrets.tokn'", 17, 69, "expressions see no `secrets`", ""},
+        {"'=.params.item'", "'=.config.base_ur'", 17, 76, "no setting `base_ur`", "`base_url`"},
+        {"'=.params.item'", "'=.derived.key'", 17, 77, "`derive` of `order` makes no `key`", ""},
+        {"'=.params.item'", "'=.steps.one.id'", 17, 75, "`order` has no step `one`", ""},
+        {"'=.params.item'", "{deep: ['=.params | {itm}']}", 17, 87, "no parameter `itm`", ""},
+        {"'=.response.body.id'", "'=.response.boddy.id'", 18, 30, "`.response` has no `boddy`",
+         "`body`"},
+        {"'=.output.id'}}]", "'=.output.ident'}}]", 20, 56, "the output of `order` has no `ident`",
+         ""},
+        {"'=.config.base_url'", "'=.params.aria'", 9, 28, "no action has a parameter `aria`", ""},
+        {"note: {type: string}",
+         "note: {properties: {by: {type: string}}, additionalProperties: false}, "
+         "sum: {default: '=.params.note.bye'}",
+         16, 166, "`note` has no member `bye`", "`by`"},
+    };
+    size_t failed = 0;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CLEANUP(arena_freep) struct arena *arena = arena_new(ARENA_MAX);
+        struct diagnostics *list                 = diagnostics_new(arena);
+        struct manifest *manifest                = NULL;
+        struct error error                       = {};
+        char text[TEXT_MAX];
+        changed(rows[i].from, rows[i].to, text);
+        assert_int_equal(manifest_read(str_from(text), list, &manifest, &error),
+                         STATUS_INVALID_ARGUMENT);
+        const struct diagnostic *first = &list->items[0];
+        if (strcmp(first->code, "M04") != 0 || !strstr(first->detail, rows[i].detail) ||
+            !strstr(first->hint, rows[i].hint) || first->line != rows[i].line ||
+            first->column != rows[i].column) {
+            print_error("row %zu: %s %u:%u %s (%s)\n", i, first->code, first->line, first->column,
+                        first->detail, first->hint);
+            failed++;
+        }
+    }
+    assert_int_equal(failed, 0);
+}
+
+/* What cannot be told for certain is no finding. */
+static void test_open_members(void **)
+{
+    static const struct {
+        const char *from, *to;
+    } rows[] = {
+        {"'=.params.item'", "'=.response.body.whatever.there[0].is'"},
+        {"'=.params.item'", "'=[.params] | map(.itm) | .[0]'"},
+        {"'=.params.item'", "'=.params | .itm = 1 | .itm'"},
+        {"'=.params.item'", "'=.params + {itm: 1} | .itm'"},
+        {"'=.params.item'", "'=def f: .itm; {itm: 1} | f'"},
+        {"'=.params.item'", "'=reduce (1, 2) as $x ({}; .itm += $x) | .itm'"},
+        {"'=.params.item'", "'=.params as $p | {itm: 1} as $p | $p.itm'"},
+        {"'=.params.item'", "'=.params as $p | {p: {itm: 1}} as {$p} | $p.itm'"},
+        {"'=.params.item'", "'=try error({itm: 1}) catch .itm'"},
+        {"'=.params.item'", "'=.params.note.anything?'"},
+        {"note: {type: string}",
+         "note: {properties: {by: {}}}, sum: {default: '=.params.note.bye'}"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CLEANUP(arena_freep) struct arena *arena          = arena_new(ARENA_MAX);
+        CLEANUP(manifest_freep) struct manifest *manifest = NULL;
+        struct diagnostics *list                          = diagnostics_new(arena);
+        struct error error                                = {};
+        char text[TEXT_MAX];
+        changed(rows[i].from, rows[i].to, text);
+        if (manifest_read(str_from(text), list, &manifest, &error) == STATUS_OK) continue;
+        fail_msg("row %zu: %s", i, error.text);
+    }
+}
+
 static struct manifest *read_whole(str text)
 {
     CLEANUP(arena_freep) struct arena *arena = arena_new(ARENA_MAX);
@@ -100,6 +182,11 @@ static void test_findings(void **)
         {"effect: create", "effect: make", "M02", 15, "must be one of"},
         {"'=.params.item'", "'=.params.item +'", "M03", 17, "does not compile"},
         {"'=.params.item'", "'=$ENV.item'", "M03", 17, "does not compile"},
+        {"title: A shop", "title: &shop A shop", "V01", 4, "an anchor (`&name`) is not read here"},
+        {"title: A shop", "title: &shop A\naliases: [*shop]", "V01", 5, "an alias (`*name`)"},
+        {"title: A shop", "title: A\naliases: &all [a]", "V01", 5, "an anchor"},
+        {"title: A shop", "title: A\n<<: {aliases: [a]}", "V01", 5, "a merge key (`<<`)"},
+        {"title: A shop", "title: !shop A shop", "V01", 4, "tags other than"},
         {"common: [area]", "common: [aria]", "M04", 16, "no parameter `aria` in `common_params`"},
         {"secret: token}", "secret: tokn}", "M04", 8, "there is no secret `tokn`"},
         {"action: cancel", "action: cancle", "M04", 20, "there is no action `cancle`"},
@@ -329,8 +416,9 @@ static void test_builtin(void **)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_findings), cmocka_unit_test(test_interface_without_wishes),
-        cmocka_unit_test(test_requests), cmocka_unit_test(test_origins),
+        cmocka_unit_test(test_findings),     cmocka_unit_test(test_members),
+        cmocka_unit_test(test_open_members), cmocka_unit_test(test_interface_without_wishes),
+        cmocka_unit_test(test_requests),     cmocka_unit_test(test_origins),
         cmocka_unit_test(test_builtin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
