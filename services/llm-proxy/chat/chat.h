@@ -202,6 +202,12 @@ uint32_t chat_request_images(const struct chat_request *request);
  * is the original's. NULL: out of memory. */
 struct chat_request *chat_copy(const struct chat_request *request, struct arena *arena);
 
+/** Says whether a message has nothing to say: only empty texts. */
+bool chat_is_silent(const struct chat_message *message);
+
+/** Says whether there is anything but system messages, which upstreams other than OpenAI's want. */
+bool chat_has_turns(const struct chat_request *request);
+
 /** Says whether the tool of that name is among those that may be called. */
 bool chat_may_call(const struct chat_request *request, str name);
 

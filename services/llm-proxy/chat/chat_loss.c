@@ -156,6 +156,13 @@ void chat_lose_part(const struct chat_request *request, struct losses *losses,
                   part->position, suffix);
 }
 
+void chat_lose_message(struct losses *losses, const struct chat_message *message)
+{
+    losses_add_at(losses, LOSS_APPROXIMATED,
+                  "the upstream wants a user's message: it is sent as one", "%s",
+                  message->path ? message->path : "");
+}
+
 void chat_lose_tool(const struct chat_request *request, struct losses *losses, uint32_t position,
                     const char *suffix, enum loss_action action, const char *note)
 {
@@ -201,8 +208,30 @@ static void lose_unknown(const struct chat_request *request, struct losses *loss
     }
 }
 
+/* Of OpenAI's: names of those who speak, and how closely a picture is looked at. */
+static void lose_of_messages(const struct chat_request *request, struct losses *losses)
+{
+    for (uint32_t i = 0; i < request->message_count; i++) {
+        const struct chat_message *message = &request->messages[i];
+        if (message->name.len > 0) {
+            losses_add_at(losses, LOSS_DROPPED, NO_EQUIVALENT, "%s/name",
+                          message->path ? message->path : "");
+        }
+        for (uint32_t k = 0; k < message->part_count; k++) {
+            const struct chat_part *part = &message->parts[k];
+            json image                   = json_get_text(part->raw, "image_url");
+            json detail                  = json_get_text(image, "detail");
+            bool is_own = json_is(detail, JSON_TEXT) && !str_is(json_str(detail), "auto");
+            if (part->kind != PART_IMAGE || !is_own) continue;
+            chat_lose_part(request, losses, message, part, "/image_url/detail", LOSS_DROPPED,
+                           NO_EQUIVALENT);
+        }
+    }
+}
+
 void chat_lose_extra(const struct chat_request *request, struct losses *losses)
 {
+    if (losses && request->protocol == PROTOCOL_OPENAI) lose_of_messages(request, losses);
     json object = json_is(request->source, JSON_OBJECT) ? request->source : request->extra;
     if (!losses || !json_is(object, JSON_OBJECT)) return;
     lose_unknown(request, losses, "", object);

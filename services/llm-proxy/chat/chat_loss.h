@@ -34,11 +34,14 @@ void chat_lose_part(const struct chat_request *request, struct losses *losses,
                     const struct chat_message *message, const struct chat_part *part,
                     const char *suffix, enum loss_action action, const char *note);
 
+/** Of a system message that stands alone, and is sent as the user's. */
+void chat_lose_message(struct losses *losses, const struct chat_message *message);
+
 /** Of the tool at `position`. */
 void chat_lose_tool(const struct chat_request *request, struct losses *losses, uint32_t position,
                     const char *suffix, enum loss_action action, const char *note);
 
-/** Every member of the body that the request model does not hold, with its reason. */
+/** Every member of the body and of its messages that is not translated, with its reason. */
 void chat_lose_extra(const struct chat_request *request, struct losses *losses);
 
 /** A member of a request's body: "/seed", "/generationConfig/topK". */

@@ -114,6 +114,14 @@ static status read_tool_calls(json calls, const char *pointer, struct chat_messa
     return STATUS_OK;
 }
 
+/* What an assistant refused stands beside its content; there is room, see read_content(). */
+static void read_refusal(json value, struct chat_message *message)
+{
+    str text = wire_text(value, "refusal");
+    if (message->role != ROLE_ASSISTANT || text.len == 0) return;
+    message->parts[message->part_count++] = (struct chat_part){.kind = PART_REFUSAL, .text = text};
+}
+
 /* Its texts joined are the result; a tool may say nothing. */
 static void become_tool_result(json value, struct chat_message *message)
 {
@@ -147,6 +155,7 @@ static status read_message(struct chat_request *request, json value, const char 
     TRY(read_content(request, json_get_text(value, "content"), pointer, message, spare, reterr));
     if (spare > 0) TRY(read_tool_calls(calls, pointer, message, reterr));
     if (message->role == ROLE_TOOL) become_tool_result(value, message);
+    read_refusal(value, message);
     return STATUS_OK;
 }
 

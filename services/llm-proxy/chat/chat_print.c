@@ -80,8 +80,9 @@ static void print_audio(struct json_writer *w, const struct chat_part *part)
 
 static void print_plain(struct json_writer *w, const struct chat_part *part)
 {
-    json_put_text(w, "type", str_from("text"));
-    json_put_text(w, "text", part->text);
+    const char *type = part->kind == PART_REFUSAL ? "refusal" : "text";
+    json_put_text(w, "type", str_from(type));
+    json_put_text(w, type, part->text);
 }
 
 static void print_part(struct json_writer *w, const struct chat_request *request,
@@ -147,9 +148,14 @@ static void lose_parts(const struct chat_request *request, const struct chat_mes
             chat_lose_part(request, losses, message, part, "/cache_control", LOSS_DROPPED,
                            "OpenAI's protocol has no cache markers");
         }
-        if (part->kind == PART_TOOL_CALL || is_content(request, message, part)) continue;
-        chat_lose_part(request, losses, message, part, "", LOSS_DROPPED,
-                       obstacle_of(message, part));
+        if (part->kind == PART_TOOL_CALL) continue;
+        if (!is_content(request, message, part)) {
+            chat_lose_part(request, losses, message, part, "", LOSS_DROPPED,
+                           obstacle_of(message, part));
+        } else if (part->kind == PART_FILE && part->text.len > 0 && part->name.len > 0) {
+            chat_lose_part(request, losses, message, part, "/title", LOSS_DROPPED,
+                           "a document of text is a text in OpenAI's protocol");
+        }
     }
 }
 
@@ -230,12 +236,22 @@ static void print_messages(struct json_writer *w, const struct chat_request *req
     json_end_array(w);
 }
 
+/* Tools that run elsewhere do not go there, and an empty list is refused. */
+static bool has_tools(const struct chat_request *request)
+{
+    bool has = false;
+    for (uint32_t i = 0; i < request->tool_count && !has; i++) {
+        has = !request->tools[i].is_foreign || request->protocol == PROTOCOL_OPENAI;
+    }
+    return has;
+}
+
 static void print_tools(struct json_writer *w, const struct chat_request *request,
                         struct losses *losses)
 {
-    if (request->tool_count == 0) return;
-    json_member(w, "tools");
-    json_begin_array(w);
+    bool has_some = has_tools(request);
+    if (has_some) json_member(w, "tools");
+    if (has_some) json_begin_array(w);
     for (uint32_t i = 0; i < request->tool_count; i++) {
         const struct chat_tool *tool = &request->tools[i];
         if (tool->is_foreign && request->protocol == PROTOCOL_OPENAI) {
@@ -265,7 +281,7 @@ static void print_tools(struct json_writer *w, const struct chat_request *reques
         json_end_object(w);
         json_end_object(w);
     }
-    json_end_array(w);
+    if (has_some) json_end_array(w);
 }
 
 static void print_named(struct json_writer *w, str name)
@@ -298,7 +314,8 @@ static void print_choice(struct json_writer *w, const struct chat_request *reque
 {
     static const char *const words[] = {
         [CHOICE_AUTO] = "auto", [CHOICE_NONE] = "none", [CHOICE_REQUIRED] = "required"};
-    if (request->choice == CHOICE_UNSET) return;
+    bool is_idle = request->tool_count > 0 && !has_tools(request);
+    if (request->choice == CHOICE_UNSET || is_idle) return;
     json_member(w, "tool_choice");
     if (request->choice == CHOICE_FUNCTION) {
         print_named(w, request->choice_name);
@@ -362,7 +379,9 @@ static void print_sampling(struct json_writer *w, const struct chat_request *req
         chat_lose(request, losses, CHAT_TOP_K, LOSS_DROPPED, "OpenAI has no top_k");
     }
     put_value(w, "seed", request->seed);
-    put_value(w, "parallel_tool_calls", request->parallel_tools);
+    if (request->tool_count == 0 || has_tools(request)) {
+        put_value(w, "parallel_tool_calls", request->parallel_tools);
+    }
     if (request->max_tokens > 0) json_put_int(w, limit, request->max_tokens);
     if (request->count > 0) json_put_int(w, "n", request->count);
     if (effort.len > 0) json_put_text(w, "reasoning_effort", effort);

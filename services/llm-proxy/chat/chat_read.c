@@ -66,6 +66,25 @@ void chat_request_strip(struct chat_request *request)
     *request = left;
 }
 
+bool chat_is_silent(const struct chat_message *message)
+{
+    for (uint32_t i = 0; i < message->part_count; i++) {
+        enum chat_part_kind kind = message->parts[i].kind;
+        bool is_text             = kind == PART_TEXT || kind == PART_REFUSAL;
+        if (!is_text || message->parts[i].text.len > 0) return false;
+    }
+    return true;
+}
+
+bool chat_has_turns(const struct chat_request *request)
+{
+    for (uint32_t i = 0; i < request->message_count; i++) {
+        const struct chat_message *message = &request->messages[i];
+        if (message->role != ROLE_SYSTEM && !chat_is_silent(message)) return true;
+    }
+    return false;
+}
+
 bool chat_may_call(const struct chat_request *request, str name)
 {
     if (!request->allowed) return true;

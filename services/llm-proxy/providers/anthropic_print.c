@@ -19,17 +19,18 @@ enum { BUDGET_MIN = 1'024 /* tokens of thinking */ };
 
 static bool is_user_side(const struct chat_message *message)
 {
-    return message->role == ROLE_USER || message->role == ROLE_TOOL;
+    return message->role != ROLE_ASSISTANT;
 }
 
 static void print_messages(struct anthropic_printing *p)
 {
     const struct chat_message *open = NULL;
+    bool has_turns                  = chat_has_turns(p->request);
     json_member(&p->w, "messages");
     json_begin_array(&p->w);
     for (uint32_t i = 0; i < p->request->message_count; i++) {
         const struct chat_message *message = &p->request->messages[i];
-        if (message->role == ROLE_SYSTEM || message->part_count == 0) continue;
+        if ((message->role == ROLE_SYSTEM && has_turns) || chat_is_silent(message)) continue;
         if (!open || is_user_side(open) != is_user_side(message)) {
             if (open) json_end_array(&p->w);
             if (open) json_end_object(&p->w);
@@ -58,7 +59,11 @@ static void print_system(struct anthropic_printing *p)
     bool has_begun                     = false;
     for (uint32_t i = 0; i < request->message_count; i++) {
         const struct chat_message *message = &request->messages[i];
-        if (message->role != ROLE_SYSTEM) continue;
+        if (message->role != ROLE_SYSTEM || chat_is_silent(message)) continue;
+        if (!chat_has_turns(request)) {
+            chat_lose_message(p->losses, message);
+            continue;
+        }
         if (!has_begun) json_member(&p->w, "system");
         if (!has_begun) json_begin_array(&p->w);
         has_begun = true;

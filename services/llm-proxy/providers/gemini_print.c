@@ -74,6 +74,9 @@ static void print_media(struct printing *p, const struct chat_message *message,
 {
     if (part->text.len > 0) {
         print_text(p, part->text);
+        if (part->name.len == 0) return;
+        chat_lose_part(p->request, p->losses, message, part, "/title", LOSS_DROPPED,
+                       "a document of text is a text there");
     } else if (part->data.len > 0) {
         print_data(p, part);
     } else if (is_of_google(part->url)) {
@@ -207,11 +210,12 @@ static void print_message(struct printing *p, const struct chat_message *message
 static void print_contents(struct printing *p)
 {
     const struct chat_message *open = NULL;
+    bool has_turns                  = chat_has_turns(p->request);
     json_member(&p->w, "contents");
     json_begin_array(&p->w);
     for (uint32_t i = 0; i < p->request->message_count; i++) {
         const struct chat_message *message = &p->request->messages[i];
-        if (message->role == ROLE_SYSTEM || message->part_count == 0) continue;
+        if ((message->role == ROLE_SYSTEM && has_turns) || chat_is_silent(message)) continue;
         if (!open || open->role != message->role) {
             if (open) json_end_array(&p->w);
             if (open) json_end_object(&p->w);
@@ -234,7 +238,11 @@ static void print_system(struct printing *p)
     bool has_begun = false;
     for (uint32_t i = 0; i < p->request->message_count; i++) {
         const struct chat_message *message = &p->request->messages[i];
-        if (message->role != ROLE_SYSTEM) continue;
+        if (message->role != ROLE_SYSTEM || chat_is_silent(message)) continue;
+        if (!chat_has_turns(p->request)) {
+            chat_lose_message(p->losses, message);
+            continue;
+        }
         if (!has_begun) {
             json_member(&p->w, "systemInstruction");
             json_begin_object(&p->w);

@@ -68,6 +68,26 @@ static const struct row rows[] = {
     {"system of Gemini, in the other spelling", G, O, "{'system_instruction':{'parts':[{'text':'a'}]}," G_MSG "}",
      "{'model':'m','messages':[{'role':'system','content':'a'},{'role':'user','content':'hi'}]}", ""},
 
+    {"a system message alone is the question: Anthropic", O, A, "{'model':'r','max_tokens':9,'messages':[{'role':'system','content':'a'}]}",
+     "{'model':'m','max_tokens':9,'messages':[{'role':'user','content':[{'type':'text','text':'a'}]}]}", "/messages/0"},
+    {"a system message alone is the question: Gemini", O, G, "{'model':'r','messages':[{'role':'developer','content':'a'},{'role':'user','content':''}]}",
+     "{'contents':[{'role':'user','parts':[{'text':'a'}]}],'generationConfig':{}}", "/messages/0"},
+    {"empty messages are refused elsewhere: Anthropic", O, A,
+     "{'model':'r','max_tokens':9,'messages':[{'role':'system','content':''},{'role':'user','content':'a'},{'role':'assistant','content':''},{'role':'user','content':'b'}]}",
+     "{'model':'m','max_tokens':9,'messages':[{'role':'user','content':[{'type':'text','text':'a'},{'type':'text','text':'b'}]}]}", ""},
+    {"empty messages are refused elsewhere: Gemini", O, G,
+     "{'model':'r','messages':[{'role':'system','content':''},{'role':'user','content':'a'},{'role':'assistant','content':''},{'role':'user','content':'b'}]}",
+     "{'contents':[{'role':'user','parts':[{'text':'a'},{'text':'b'}]}],'generationConfig':{}}", ""},
+    {"refusals and names: Anthropic", O, A,
+     "{'model':'r','max_tokens':9,'messages':[{'role':'user','name':'bob','content':'a'},{'role':'assistant','content':null,'refusal':'no'},{'role':'user','content':'b'}]}",
+     "{'model':'m','max_tokens':9,'messages':[{'role':'user','content':[{'type':'text','text':'a'}]},{'role':'assistant','content':[{'type':'text','text':'no'}]},"
+     "{'role':'user','content':[{'type':'text','text':'b'}]}]}", "/messages/1/content/0, /messages/0/name"},
+    {"how closely pictures are looked at: Gemini", O, G,
+     "{'model':'r','messages':[{'role':'user','content':[{'type':'image_url','image_url':{'url':'data:image/png;base64,AAAA','detail':'low'}}]}]}",
+     "{'contents':[{'role':'user','parts':[{'inlineData':{'mimeType':'image/png','data':'AAAA'}}]}],'generationConfig':{}}", "/messages/0/content/0/image_url/detail"},
+    {"an empty list of tools is refused: OpenAI", A, O, "{" A_MSG ",'tools':[{'type':'web_search_20250305','name':'s'}],'tool_choice':{'type':'any','disable_parallel_tool_use':true}}",
+     "{" O_HI ",'max_completion_tokens':9}", "/tools/0"},
+
     {"parallel calls and their answers: OpenAI to Anthropic", O, A,
      "{'model':'r','max_tokens':9,'messages':[{'role':'assistant','content':'so','tool_calls':["
      "{'id':'1','type':'function','function':{'name':'f','arguments':'{\\'x\\':1}'}},{'id':'2','type':'function','function':{'name':'g','arguments':''}}]},"
