@@ -380,6 +380,11 @@ static void refuses(void **state)
         {"memory.remember", "{\"key\":\"a\",\"content\":\"x\",\"vector\":[\"1\"]}"},
         {"memory.remember", "{\"key\":\"a\",\"content\":\"x\",\"vector\":[1e300]}"},
         {"memory.remember", "{\"key\":\"a\",\"content\":\"x\",\"vector\":\"!\"}"},
+        {"memory.remember",
+         "{\"key\":\"a\",\"content\":\"x\",\"model\":\"numbers\"}"}, /* of no vector */
+        {"memory.remember_many",
+         "{\"items\":[{\"key\":\"a\",\"content\":\"x\",\"model\":\"numbers\"}]}"},
+        {"memory.recall", "{\"query\":\"x\",\"model\":\"numbers\"}"},
         {"memory.remember_many", "{\"items\":{}}"},
         {"memory.remember_many",
          "{\"items\":[{\"key\":\"a\",\"content\":\"x\"},{\"key\":\"a\",\"content\":\"y\"}]}"},
