@@ -244,6 +244,16 @@ scenario('the same workflows remember in Qdrant', { needs: ALL, config: elsewher
   assert.equal(world.journal.length, asked);
 });
 
+// Words are embedded by whatever llm-proxy is there: one that was started again knows nothing of what was asked before.
+async function asksAnew(suite) {
+  const recall = () => suite.api.call('POST', '/v1/tools/memory.recall/invoke', { arguments: { query: 'one word' } });
+  assert.equal((await recall()).status, 200);
+  await suite['llm-proxy'].kill();
+  await suite['llm-proxy'].start();
+  const again = await recall();
+  assert.equal(again.status, 200, again.text);
+}
+
 scenario('a memory holds documents and gives them back', { needs: ALL, config, checkNeeds: false }, async (suite) => {
   await knows(suite);
   await ingests(suite);
@@ -252,4 +262,5 @@ scenario('a memory holds documents and gives them back', { needs: ALL, config, c
   await ingestsVectors(suite);
   await ingestsFiles(suite);
   await undoes(suite);
+  await asksAnew(suite);
 });

@@ -15,6 +15,7 @@
 
 enum {
     SUBSCRIBER_SIZE = 16, /* bytes */
+    ERA_BITS        = 32, /* a number's lower half (llm-proxy/answers/subscriber.h) */
     SUBSCRIBERS_MAX = 64, /* that wait for the next question */
     REQUEST_MAX     = 48 << 20,
     REASON_MAX      = 200, /* bytes of what a refusal says */
@@ -234,6 +235,21 @@ static void take_item(struct question *question, const Pb__LlmItem *item)
     }
 }
 
+/* Whether both numbers were given by the same subscriber there. One that was silent for long, or
+ * whose llm-proxy was started again, is another one under the same id, and has none of its calls.
+ */
+static bool is_of_one_era(uint64_t a, uint64_t b)
+{
+    return a >> ERA_BITS == b >> ERA_BITS;
+}
+
+/* It comes again, and an answer that was bought is given by its key. */
+static status lost(struct error *reterr)
+{
+    return fail(reterr, STATUS_UNAVAILABLE,
+                "the llm-proxy was started again before the model had answered");
+}
+
 static status pull(struct question *question, struct error *reterr)
 {
     CLEANUP(rpc_answer_freep) struct rpc_answer *answer = NULL;
@@ -242,9 +258,12 @@ static status pull(struct question *question, struct error *reterr)
         (ProtobufCBinaryData){.data = question->subscriber.id, .len = SUBSCRIBER_SIZE};
     message.last_reply = question->subscriber.last_reply;
     message.wait_ms    = LLM_EMBEDDER_PULL_MS;
-    TRY(ask_rpc(question, "Pull", &message, LLM_EMBEDDER_PULL_MS + RPC_LONG_SLACK_MS, &answer,
-                reterr));
-    const Pb__LlmPulled *pulled     = answer->message;
+    status code = ask_rpc(question, "Pull", &message, LLM_EMBEDDER_PULL_MS + RPC_LONG_SLACK_MS,
+                          &answer, reterr);
+    if (code == STATUS_NOT_FOUND) return lost(reterr);
+    if (code != STATUS_OK) return code;
+    const Pb__LlmPulled *pulled = answer->message;
+    if (!is_of_one_era(pulled->reply, question->call)) return lost(reterr);
     question->subscriber.last_reply = pulled->reply;
     for (size_t i = 0; i < pulled->n_items; i++) take_item(question, pulled->items[i]);
     if (!question->body.is_full) return STATUS_OK;
@@ -307,6 +326,8 @@ static status open_call(struct question *question, const struct embed_ask *ask,
     question->call              = opened->call;
     if (opened->call == 0 && opened->answer) {
         take_answer(question, opened->answer->http_status, opened->answer->body);
+    } else if (!is_of_one_era(opened->call, question->subscriber.last_reply)) {
+        question->subscriber.last_reply = 0; /* nothing was heard of this one */
     }
     return STATUS_OK;
 }

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { KEY_MAX = 256, CALLS_MAX = 8, ASK_MS = 60'000 };
+enum { KEY_MAX = 256, CALLS_MAX = 8, ASK_MS = 60'000, ERA_BITS = 32 };
 
 struct opened {
     char key[KEY_MAX], namespace[KEY_MAX], key_id[KEY_MAX];
@@ -27,6 +27,9 @@ struct world {
     size_t count;
     uint32_t http; /* it answers */
     bool is_replayed;
+    uint64_t era;  /* of its subscriber: another one after a rest, or in another process */
+    uint64_t call; /* the last one */
+    bool restarts; /* before a call is answered */
 };
 
 /* --- the llm-proxy ------------------------------------------------------------------------------
@@ -42,16 +45,19 @@ static status open_call(struct rpc_call *call, struct error *)
     (void)snprintf(opened->namespace, sizeof opened->namespace, "%s", open->namespace_);
     (void)snprintf(opened->key_id, sizeof opened->key_id, "%s", open->key_id);
     opened->is_reported = open->usage_reported;
-    to->call            = world->count;
+    world->call         = world->era << ERA_BITS | world->count;
+    to->call            = world->call;
+    if (world->restarts) world->era++;
     rpc_reply(call, STATUS_OK, NULL);
     return STATUS_OK;
 }
 
-static status pull(struct rpc_call *call, struct error *)
+static status pull(struct rpc_call *call, struct error *reterr)
 {
     static const char body[]    = "{\"model\":\"m\",\"data\":[{\"embedding\":[1,2]}]}";
     static const char refused[] = "{\"error\":{\"message\":\"no\"}}";
     struct world *world         = call->context;
+    const Pb__LlmPull *asked    = call->request;
     Pb__LlmPulled *to           = call->response;
     Pb__LlmHeader replayed      = PB__LLM_HEADER__INIT;
     Pb__LlmHeader *headers[]    = {&replayed};
@@ -61,7 +67,7 @@ static status pull(struct rpc_call *call, struct error *)
     const char *text    = world->http == 200 ? body : refused;
     for (size_t i = 0; i < ARRAY_LEN(items); i++) {
         pb__llm_item__init(&items[i]);
-        items[i].call = world->count;
+        items[i].call = world->call;
     }
     replayed.name        = "Idempotent-Replayed";
     replayed.value       = "true";
@@ -76,9 +82,12 @@ static status pull(struct rpc_call *call, struct error *)
     items[1].data.len    = strlen(text);
     items[2].kind        = PB__LLM_ITEM_KIND__LLM_ITEM_KIND_END;
     items[2].usage       = &usage;
-    to->reply            = world->count;
+    to->reply            = world->era << ERA_BITS | world->count;
     to->items            = list;
-    to->n_items          = ARRAY_LEN(items);
+    to->n_items          = world->call >> ERA_BITS == world->era ? ARRAY_LEN(items) : 0;
+    if (asked->last_reply > 0 && asked->last_reply >> ERA_BITS != world->era) {
+        return fail(reterr, STATUS_NOT_FOUND, "those calls are gone");
+    }
     rpc_reply(call, STATUS_OK, NULL);
     return STATUS_OK;
 }
@@ -99,6 +108,7 @@ static int begin(void **state)
     const struct rpc_server_options server = {
         .url = url, .services = services, .identity = {.service = str_from("llm-proxy")}};
     world->http = 200;
+    world->era  = 1;
     if (rpc_server_start(&server, &world->server, &error) != STATUS_OK) fail_msg("%s", error.text);
     (void)snprintf(endpoints, sizeof endpoints, "%s %s", rpc_server_url(world->server),
                    rpc_server_long_url(world->server));
@@ -209,6 +219,29 @@ static void says_what_may_be_tried_again(void **state)
     }
 }
 
+static void goes_on_with_another_process(void **state)
+{
+    struct world *world             = *state;
+    const struct engine_payer payer = {.is_reported = true};
+    static const struct {
+        bool rests, restarts;
+        status code;
+    } rows[] = {
+        {.restarts = true, .code = STATUS_UNAVAILABLE}, /* of the first question */
+        {.code = STATUS_OK},
+        {.rests = true, .code = STATUS_OK},
+        {.restarts = true,
+         .code     = STATUS_UNAVAILABLE}, /* of one whose subscriber was used before */
+        {.code = STATUS_OK},
+    };
+    Pb__Usage usage;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        if (rows[i].rests) world->era++;
+        world->restarts = rows[i].restarts;
+        assert_int_equal(ask(world, "m", &payer, &usage), rows[i].code);
+    }
+}
+
 static void reads_answers_of_models(void **state)
 {
     (void)state;
@@ -249,6 +282,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(says_who_pays, begin, end),
         cmocka_unit_test_setup_teardown(an_answer_from_before_is_paid_once, begin, end),
         cmocka_unit_test_setup_teardown(says_what_may_be_tried_again, begin, end),
+        cmocka_unit_test_setup_teardown(goes_on_with_another_process, begin, end),
         cmocka_unit_test(reads_answers_of_models),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
