@@ -30,7 +30,9 @@ const asked = () => JSON.parse(upstream.requests.at(-1).body);
 
 const defaults = { temperature: 0.25, top_p: 0.5, max_tokens: 77 };
 const one = (model, more) => ({ targets: [{ model }], retry: { attempts: 1 }, ...more });
+// The broken one is asked more often than a breaker bears, and held jobs would wait for it.
 const config = {
+  limits: { breaker: { failures: 100 } },
   llm: {
     providers: {
       openai: { type: 'openai', base_url: `${upstream.url}/v1` }, compatible: { type: 'openai-compatible', base_url: `${upstream.url}/v1` },
