@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/one_cpu.h"
+#include "base/pause.h"
 #include "base/random.h"
 #include "scheduler/engine/watches/hints.h"
 #include "scheduler/services/run_history.h"
@@ -19,9 +20,11 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <time.h>
 
-enum { LATE_ARENA_MAX = 128 << 20 /* bytes */ };
+enum {
+    LATE_ARENA_MAX = 128 << 20, /* bytes */
+    TICK_MS        = 250,
+};
 
 struct scheduler {
     uint16_t count;
@@ -46,10 +49,10 @@ struct scheduler {
     int64_t started_us;
     struct hints hints;
 
-    /* A thread that once a second ends waits that are over. */
+    /* A thread that ends waits that are over, and tends what needs it. */
     pthread_t ticker;
     bool has_ticker;
-    _Atomic bool is_stopping;
+    struct pause pause; /* of it */
 };
 
 /* --- hearing of commits: on the engine threads -------------------------------------------------
@@ -252,12 +255,10 @@ static size_t own_count(const struct scheduler *scheduler)
 static void *ticker_thread(void *context)
 {
     struct scheduler *scheduler = context;
-    const struct timespec pause = {.tv_nsec = 250'000'000};
     uint16_t next_probe         = 0;
     bool is_one                 = scheduler->has_one_cpu && own_count(scheduler) == 1;
     struct one_cpu *one         = is_one ? one_cpu_new() : NULL;
-    while (!atomic_load(&scheduler->is_stopping)) {
-        (void)nanosleep(&pause, NULL);
+    while (pause_for(&scheduler->pause, TICK_MS)) {
         probe_next(scheduler, &next_probe);
         one_cpu_tend(one, clock_mono_us(), clock_process_cpu_us());
         tick_watches(scheduler, clock_mono_ms());
@@ -336,6 +337,7 @@ status scheduler_open(const struct scheduler_options *options, struct scheduler 
     for (uint16_t i = 0; i < options->count; i++) {
         scheduler->has[i] = !options->owned || options->owned[i];
     }
+    pause_init(&scheduler->pause);
     hints_init(&scheduler->hints);
     scheduler->definitions   = definitions_new();
     scheduler->functions     = function_registry_new();
@@ -356,7 +358,7 @@ status scheduler_open(const struct scheduler_options *options, struct scheduler 
 void scheduler_close(struct scheduler *scheduler)
 {
     if (!scheduler) return;
-    atomic_store(&scheduler->is_stopping, true);
+    pause_end(&scheduler->pause);
     if (scheduler->has_ticker) {
         int joined = pthread_join(scheduler->ticker, NULL);
         ASSERT(joined == 0);
@@ -379,6 +381,7 @@ void scheduler_close(struct scheduler *scheduler)
     function_registry_free(scheduler->functions);
     hints_done(&scheduler->hints);
     subscriptions_free(scheduler->subscriptions);
+    pause_destroy(&scheduler->pause);
     store_close(scheduler->system);
     free(scheduler->shards);
     free(scheduler->engines);

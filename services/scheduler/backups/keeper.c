@@ -3,11 +3,11 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/pause.h"
 #include "scheduler/backups/tidy.h"
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum {
     LOOK_MS   = 250,
@@ -26,9 +26,7 @@ struct keeper {
     int64_t tidied_us; /* the newest backup at that time */
     bool lacks_base;   /* the archive has no backup to stand on */
 
-    pthread_mutex_t mutex;
-    pthread_cond_t changed;
-    bool is_stopping;
+    struct pause pause;
 };
 
 /* --- beginning ---------------------------------------------------------------------------------
@@ -111,27 +109,15 @@ static void look(struct keeper *keeper)
 static void *keeper_main(void *context)
 {
     struct keeper *keeper = context;
-    (void)pthread_mutex_lock(&keeper->mutex);
-    while (!keeper->is_stopping) {
-        (void)pthread_mutex_unlock(&keeper->mutex);
+    do {
         look(keeper);
-        (void)pthread_mutex_lock(&keeper->mutex);
-        if (keeper->is_stopping) break;
-        struct timespec until = {};
-        (void)clock_gettime(CLOCK_MONOTONIC, &until);
-        int64_t nsec = until.tv_nsec + LOOK_MS * INT64_C(1'000'000);
-        until.tv_sec += nsec / 1'000'000'000;
-        until.tv_nsec = nsec % 1'000'000'000;
-        (void)pthread_cond_timedwait(&keeper->changed, &keeper->mutex, &until);
-    }
-    (void)pthread_mutex_unlock(&keeper->mutex);
+    } while (pause_for(&keeper->pause, LOOK_MS));
     return NULL;
 }
 
 static void keeper_free(struct keeper *keeper)
 {
-    (void)pthread_cond_destroy(&keeper->changed);
-    (void)pthread_mutex_destroy(&keeper->mutex);
+    pause_destroy(&keeper->pause);
     free(keeper);
 }
 
@@ -141,12 +127,7 @@ status keeper_start(const struct keeper_options *options, struct keeper **ret_ke
     ASSERT(options->backups && backups_folder(options->backups));
     struct keeper *keeper = mem_new(1, sizeof *keeper);
     keeper->options       = *options;
-    pthread_condattr_t attributes;
-    (void)pthread_condattr_init(&attributes);
-    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    (void)pthread_mutex_init(&keeper->mutex, NULL);
-    (void)pthread_cond_init(&keeper->changed, &attributes);
-    (void)pthread_condattr_destroy(&attributes);
+    pause_init(&keeper->pause);
     if (pthread_create(&keeper->thread, NULL, keeper_main, keeper) == 0) {
         *ret_keeper = keeper;
         return STATUS_OK;
@@ -158,10 +139,7 @@ status keeper_start(const struct keeper_options *options, struct keeper **ret_ke
 void keeper_stop(struct keeper *keeper)
 {
     if (!keeper) return;
-    (void)pthread_mutex_lock(&keeper->mutex);
-    keeper->is_stopping = true;
-    (void)pthread_cond_broadcast(&keeper->changed);
-    (void)pthread_mutex_unlock(&keeper->mutex);
+    pause_end(&keeper->pause);
     (void)pthread_join(keeper->thread, NULL);
     keeper_free(keeper);
 }
