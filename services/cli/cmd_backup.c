@@ -10,8 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PATH_BYTES_MAX = 4096, COLUMNS = 5, WORDS_MAX = 12 };
-enum { BACKUP_TO, BACKUP_ARCHIVE, BACKUP_UNTIL, BACKUP_FLAGS };
+enum { PATH_BYTES_MAX = 4096, COLUMNS = 5, WORDS_MAX = 14 };
+enum { BACKUP_TO, BACKUP_ARCHIVE, BACKUP_UNTIL, BACKUP_ERASURES, BACKUP_FLAGS };
 
 /* --- through the gateway -----------------------------------------------------------------------
  */
@@ -96,7 +96,7 @@ static enum cli_exit hand_over(const struct cli *cli, const char *verb)
     struct error error               = {};
     const char *words[WORDS_MAX]     = {path, verb, cli->arguments[1]};
     size_t count                     = 3;
-    static const char *const flags[] = {"--to", "--archive", "--until"};
+    static const char *const flags[] = {"--to", "--archive", "--until", "--erasures"};
     for (int i = 0; i < BACKUP_FLAGS; i++) {
         if (!cli->values[i]) continue;
         words[count++] = flags[i];
@@ -115,13 +115,14 @@ enum cli_exit command_backup(struct cli *cli)
 {
     str action    = str_from(cli->arguments[0]);
     bool has_to   = cli->values[BACKUP_TO];
-    bool has_flag = has_to || cli->values[BACKUP_ARCHIVE] || cli->values[BACKUP_UNTIL];
-    int count     = cli->argument_count;
+    bool has_flag = false;
+    for (int i = 0; i < BACKUP_FLAGS; i++) has_flag |= cli->values[i] != NULL;
+    int count = cli->argument_count;
     if (str_is(action, "create") && !has_flag) return create(cli);
     if (str_is(action, "list") && count == 1 && !has_flag) return list(cli);
     if (str_is(action, "verify") && count == 2 && !has_flag) return hand_over(cli, "verify");
     if (str_is(action, "restore") && count == 2 && has_to) return hand_over(cli, "restore");
     (void)fprintf(stderr, "tutti backup: create [NAME], list, verify FOLDER, or restore FOLDER "
-                          "--to DATA [--archive FOLDER [--until TIME]]\n");
+                          "--to DATA [--archive FOLDER [--until TIME]] [--erasures FOLDER]\n");
     return CLI_USAGE;
 }

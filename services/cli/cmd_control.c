@@ -101,14 +101,6 @@ enum cli_exit command_resume(struct cli *cli)
     return stop_run(cli, "/resume", "resumed");
 }
 
-enum cli_exit command_erase(struct cli *cli)
-{
-    CLEANUP(buf_done) struct buf path = buf_init(PATH_MAX_BYTES);
-    CLEANUP(buf_done) struct buf body = buf_init(BODY_MAX);
-    api_put_run(&path, cli->arguments[0], "/erase");
-    return api_do(cli, "POST", path.ptr, buf_str(&body), "erased");
-}
-
 enum { DELETE_FORCE };
 
 enum cli_exit command_delete(struct cli *cli)

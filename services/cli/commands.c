@@ -91,6 +91,11 @@ static const struct cli_flag bulk_flags[] = {
     {"--after", 0, "TIME", "runs created at that time or later"},
     {},
 };
+static const struct cli_flag erase_flags[] = {
+    {"--label", 'l', "KEY=VALUE", "instead of RUN: all runs with this label that have ended"},
+    {"--dry-run", 0, NULL, "only say what would come of it"},
+    {},
+};
 static const struct cli_flag restart_flags[] = {
     {"--id", 0, "ID", "an id of your own for the new run"},
     {"--version", 0, "VERSION", "of the workflow; without it the same one"},
@@ -214,6 +219,7 @@ static const struct cli_flag backup_flags[] = {
     {"--to", 0, "DATA", "restore: the folder to make; under `tutti up` it is DIR/store"},
     {"--archive", 0, "FOLDER", "restore: then do again what stands in this archive"},
     {"--until", 0, "TIME", "restore: up to then, such as 2026-11-22T10:00:00Z (the archive's end)"},
+    {"--erasures", 0, "FOLDER", "restore: where the lists of erasures are (beside the backup)"},
     {},
 };
 static const struct cli_flag doctor_flags[] = {
@@ -355,10 +361,11 @@ const struct cli_command cli_commands[] = {
      "that was interrupted is given again. Waits up to a minute while the server is away. Says\n"
      "which lines were refused and why, and ends with 1 if some were.", 0, 1, NULL,
      command_import},
-    {"erase", "RUN", "erase what a run was given and made",
+    {"erase", "[RUN]", "erase what a run was given and made",
      "Of a run that has ended. Inputs, outputs, texts of errors, approvals and dead letters go;\n"
      "that it ran, when and how stays. It cannot be retried or restarted then. Labels, its child\n"
-     "runs, backups and the archive stay.", 1, 1, NULL, command_erase},
+     "runs, backups and the archive stay, but a restore of them erases it again.", 0, 1,
+     erase_flags, command_erase},
     {"delete", "RUN", "delete a run that has ended, with everything it left",
      "Its history, payloads and approvals go. Its child runs stay.", 1, 1, delete_flags,
      command_delete},

@@ -143,6 +143,13 @@ static const struct config_option options_table[] = {
      .fallback = "90d",
      .max      = 315'360'000'000,
      .doc      = "How long a dead letter is kept, also when its run has gone; 0: for ever."},
+    {.path     = "retention.erasures",
+     .kind     = CONFIG_DURATION,
+     .offset   = offsetof(struct options, erasures_keep_ms),
+     .fallback = "400d",
+     .max      = 315'360'000'000,
+     .doc      = "How long it is remembered which runs were erased, beside backups at least as "
+                 "long as one is older; 0: for ever."},
     {.path   = "retention.rules",
      .kind   = CONFIG_TREE,
      .offset = offsetof(struct options, retention_rules),

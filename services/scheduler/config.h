@@ -27,6 +27,7 @@ struct options {
     int64_t heartbeat_timeout_ms;
     int64_t retention_ms;    /* of finished runs; 0: for ever */
     int64_t letters_keep_ms; /* likewise, of dead letters */
+    int64_t erasures_keep_ms;
     json retention_rules;
     bool audit;
     int64_t audit_keep_ms; /* 0: for ever */

@@ -112,6 +112,7 @@ static status open_scheduler(const struct options *options, const struct retenti
         .safekeeping   = {.backup_folder        = options->backup_path,
                           .backup_every_ms      = options->backup_every_ms,
                           .backup_keep_ms       = options->backup_keep_ms,
+                          .erasures_keep_us     = retention->erasures_keep_us,
                           .archive_folder       = options->archive_path,
                           .archive_interval_ms  = options->archive_interval_ms,
                           .archive_segment_size = options->archive_segment_size,
@@ -159,8 +160,9 @@ static status read_trees(const struct config *config, const struct options *opti
     CLEANUP(arena_freep) struct arena *arena = arena_new(FINDINGS_ARENA_MAX);
     struct diagnostics *list                 = diagnostics_new(arena);
     secrets_check(config, options->secrets, list);
-    retention->keep_us         = options->retention_ms * 1000;
-    retention->letters_keep_us = options->letters_keep_ms * 1000;
+    retention->keep_us          = options->retention_ms * 1000;
+    retention->letters_keep_us  = options->letters_keep_ms * 1000;
+    retention->erasures_keep_us = options->erasures_keep_ms * 1000;
     retention_read(config, options->retention_rules, retention, list);
     const struct breaker_rules rules = breaker_rules_from(options);
     breaker_rules_check(&rules, config, list);

@@ -20,8 +20,9 @@ struct order {
     bool is_json;
     const char *folder;
     const char *to;
-    const char *archive; /* NULL: none */
-    const char *until;   /* NULL: to its end */
+    const char *archive;  /* NULL: none */
+    const char *until;    /* NULL: to its end */
+    const char *erasures; /* NULL: beside the backup */
 };
 
 struct report {
@@ -60,6 +61,10 @@ static void print_json(const struct report *report)
         time_format(report->restored.until_us, until);
         json_object_put_text(&value, "restored_to", json_text_from(report->order->to));
         json_object_put_text(&value, "restored_until", json_text_from(until));
+        json_object_put_text(&value, "erasures_again",
+                             json_int((int64_t)report->restored.erasures));
+        json_object_put_text(&value, "partitions_without_erasures",
+                             json_int(report->restored.unlisted));
         json_object_put_text(&value, "replayed_commits",
                              json_int((int64_t)report->restored.replayed.commits));
     }
@@ -79,6 +84,21 @@ static void print_json(const struct report *report)
     json_unref(value);
 }
 
+static void print_erasures(const struct restored *restored)
+{
+    if (restored->erasures > 0) {
+        (void)printf("%" PRIu64 " erasures of after that are done again as the scheduler starts.\n",
+                     restored->erasures);
+    }
+    if (restored->unlisted > 0) {
+        (void)printf(
+            "For %u partitions no list of erasures (erasures.p0, ...) is beside the backup: "
+            "what was erased since is back. Name its folder with --erasures, or erase "
+            "again.\n",
+            restored->unlisted);
+    }
+}
+
 static void print_text(const struct report *report)
 {
     const struct proof *proof = &report->proof;
@@ -95,6 +115,7 @@ static void print_text(const struct report *report)
                          report->restored.replayed.commits, proof->runs, proof->events);
         }
         (void)printf("What was acknowledged after %s is lost.\n", until);
+        print_erasures(&report->restored);
         return;
     }
     if (report->manifest) {
@@ -169,6 +190,7 @@ static status carry_out(const struct order *order, struct backup_manifest *manif
         struct restore_order restore = {.folder   = order->folder,
                                         .data     = order->to,
                                         .archive  = order->archive,
+                                        .erasures = order->erasures,
                                         .until_us = INT64_MAX};
         report->manifest             = manifest;
         if (order->until && !time_parse(str_from(order->until), &restore.until_us)) {
@@ -227,6 +249,8 @@ static bool read_order(int argc, char **argv, struct order *order)
             order->to = argv[++i];
         } else if (strcmp(argv[i], "--archive") == 0 && order->is_restore && i + 1 < argc) {
             order->archive = argv[++i];
+        } else if (strcmp(argv[i], "--erasures") == 0 && order->is_restore && i + 1 < argc) {
+            order->erasures = argv[++i];
         } else if (strcmp(argv[i], "--until") == 0 && order->is_restore && i + 1 < argc) {
             order->until = argv[++i];
         } else if (argv[i][0] != '-' && !order->folder) {
@@ -249,7 +273,8 @@ bool maintenance_main(int argc, char **argv, int *ret_exit_code)
     } else {
         (void)fprintf(stderr, "usage: tutti-scheduler verify FOLDER [--json]\n"
                               "       tutti-scheduler restore BACKUP --to DATA "
-                              "[--archive FOLDER [--until TIME]] [--json]\n");
+                              "[--archive FOLDER [--until TIME]]\n"
+                              "                       [--erasures FOLDER] [--json]\n");
         *ret_exit_code = EXIT_USAGE;
     }
     return true;

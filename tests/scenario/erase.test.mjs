@@ -1,7 +1,7 @@
 // What people have put into a run is erased, in every table, through a kill; what was deleted makes room for what comes.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { stat } from 'node:fs/promises';
+import { readFile, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BIN } from './support/service.mjs';
 import { scenario } from './support/suite.mjs';
@@ -141,6 +141,74 @@ scenario('a run is erased', { needs: NEEDS, checkNeeds: false, config: RETENTION
   assert.equal(verified.fault_count, 0, JSON.stringify(verified.faults));
   await suite.scheduler.start();
   await suite.until('it is deleted', async () => (await suite.api.call('DELETE', `/v1/runs/${run.id}`)).status === 204);
+});
+
+const WAITING = `
+document: { dsl: '1.0.3', namespace: default, name: waiting, version: '1.0.0' }
+do:
+  - note: { set: { who: '\${ $workflow.input.who * 50 }' } }
+  - more: { if: '\${ $workflow.input.waits == true }', listen: { to: { one: { with: { type: test.go } } } } }
+`;
+
+const tutti = (suite, ...words) => execFileSync(join(BIN, 'tutti'), ['--url', suite.url, '--key', suite.key, ...words], { encoding: 'utf8', env: ENV });
+
+// Four runs that a backup has with all they hold: one that ended before, one that ended later, one that was deleted as well, another person's.
+async function fillBackup(suite) {
+  await suite.apply(WAITING);
+  const labels = { subject: 'ann' };
+  const start = async (waits, more) => (await suite.startRun('waiting', { who: ANN, waits }, more)).id;
+  const runs = { ended: await start(false, { labels }), open: await start(true, { labels }), deleted: await start(false), other: (await suite.startRun('waiting', { who: 'Bob' })).id };
+  for (const name of ['ended', 'deleted', 'other']) await suite.runEnds(runs[name]);
+  runs.line = tutti(suite, 'export', '--label', 'subject=ann');
+  tutti(suite, 'backup', 'create', 'before');
+  await suite.api.ok('POST', `/v1/runs/${runs.open}/signals/test.go`, {});
+  await suite.runEnds(runs.open);
+  return runs;
+}
+
+async function restoreBackup(suite) {
+  const data = suite.config.scheduler.store.path;
+  await suite.scheduler.kill();
+  await rename(data, `${data}.lost`);
+  const restored = JSON.parse(tutti(suite, '--json', 'backup', 'restore', join(suite.folder, 'backups', 'before'), '--to', data));
+  await suite.scheduler.start();
+  await suite.scheduler.ready();
+  return restored;
+}
+
+scenario('what was erased stays erased when an older backup is restored', { needs: NEEDS, checkNeeds: false }, async (suite) => {
+  const runs = await fillBackup(suite);
+  assert.match(tutti(suite, 'erase', '--label', 'subject=ann', '--dry-run'), /^2 matched, 2 would be done, 0 would be refused/);
+  assert.match(tutti(suite, 'erase', '--label', 'subject=ann'), /^2 matched, 2 done, 0 refused/);
+  tutti(suite, 'erase', runs.deleted);
+  tutti(suite, 'delete', runs.deleted);
+  const list = join(suite.folder, 'backups', 'erasures.p0');
+  await suite.until('the list beside the backups has all', async () => (await readFile(list, 'utf8')).includes(`${runs.deleted} `) && / deleted /.test(await readFile(list, 'utf8')));
+  assert.ok(!(await readFile(list, 'utf8')).includes('Ann'));
+
+  const restored = await restoreBackup(suite);
+  assert.equal(restored.erasures_again, 4);
+  assert.equal(restored.partitions_without_erasures, 0);
+  const seen = (id) => suite.api.patient('GET', `/v1/runs/${id}`);
+  for (const id of [runs.ended, runs.open]) {
+    const run = await suite.until('it is erased again', async () => (await seen(id)).erased_at && seen(id));
+    assert.ok(!JSON.stringify(run).includes('Ann'));
+  }
+  assert.equal((await seen(runs.ended)).status, 'completed');
+  assert.equal((await seen(runs.open)).status, 'terminated', 'it was not over in the backup');
+  await suite.until('it is deleted again', async () => (await suite.api.call('GET', `/v1/runs/${runs.deleted}`)).status === 404);
+  assert.equal((await seen(runs.other)).input.who, 'Bob');
+
+  // Nor does a line of before bring it back, also when the run has gone.
+  const importing = async () => (await suite.api.call('POST', '/v1/runs/import', runs.line, { headers: { 'content-type': 'application/x-ndjson' } })).text;
+  assert.match(await importing(), /run_id_in_use/);
+  tutti(suite, 'delete', runs.ended);
+  assert.match(await suite.until('its rows are gone', async () => { const text = await importing(); return !text.includes('unavailable') && text; }), /run_erased/);
+
+  await suite.scheduler.stop();
+  assert.deepEqual(naming(rowsOf(suite)), []);
+  const verified = JSON.parse(execFileSync(join(BIN, 'tutti-scheduler'), ['verify', suite.config.scheduler.store.path, '--json'], { encoding: 'utf8' }));
+  assert.equal(verified.fault_count, 0, JSON.stringify(verified.faults));
 });
 
 // The same work again and again, deleted each time: the file grows by what one round takes, and by what may wait for a checkpoint.

@@ -74,6 +74,8 @@ static void tidy_up(struct keeper *keeper)
         int64_t until_us = clock_unix_us() - options->keep_ms * 1'000;
         tidied           = tidy_remove(folder, &tidy, until_us, &backups, &error);
     }
+    erasure_list_tidy(options->erasures,
+                      tidy.count > 0 ? tidy.manifests[0]->created_us : INT64_MAX);
     if (tidied == STATUS_OK && options->archive) {
         tidied             = tidy_archive(options->archive, &tidy, set, &segments, &error);
         keeper->lacks_base = !tidy_has_base(&tidy, set);
@@ -95,6 +97,7 @@ static bool is_untidy(const struct keeper *keeper)
 
 static void look(struct keeper *keeper)
 {
+    erasure_list_write(keeper->options.erasures);
     if (is_untidy(keeper)) {
         keeper->tidied_ms = clock_mono_ms();
         keeper->tidied_us = backups_last_us(keeper->options.backups);

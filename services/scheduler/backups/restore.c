@@ -1,12 +1,14 @@
 #include "scheduler/backups/restore.h"
 
 #include "base/mem.h"
+#include "scheduler/backups/erasure_file.h"
 #include "scheduler/engine/partition.h"
 #include "scheduler/tables/tables.h"
 #include "store/disk.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,8 +16,10 @@
 #include <unistd.h>
 
 enum {
-    CHUNK_BYTES      = 256 << 10,
-    RESTORE_MAP_SIZE = INT32_MAX, /* bytes beside what is there: raising the epoch writes a row */
+    CHUNK_BYTES       = 256 << 10,
+    RESTORE_MAP_SIZE  = INT32_MAX, /* bytes beside what is there: raising the epoch writes a row */
+    ROOM_PER_LINE     = 32,    /* bytes of map for one of a list of erasures: three rows a line */
+    JOINED_PER_COMMIT = 1'000, /* lines */
 };
 
 static status path_of(const char *folder, const char *rest, uint16_t partition,
@@ -267,6 +271,95 @@ static status prove_partition(const char *stage, uint16_t partition, struct rest
                 first.text);
 }
 
+/* --- what was erased since ---------------------------------------------------------------------
+ */
+
+/* The folder that a backup is in. */
+static status folder_around(const char *backup, char folder[static STORE_PATH_MAX],
+                            struct error *reterr)
+{
+    int len = snprintf(folder, STORE_PATH_MAX, "%s", backup);
+    if (len >= STORE_PATH_MAX) return fail(reterr, STATUS_INVALID_ARGUMENT, "path too long");
+    while (len > 1 && folder[len - 1] == '/') folder[--len] = '\0';
+    char *slash = strrchr(folder, '/');
+    if (!slash) {
+        (void)snprintf(folder, STORE_PATH_MAX, ".");
+    } else {
+        slash[slash == folder ? 1 : 0] = '\0';
+    }
+    return STATUS_OK;
+}
+
+struct joining {
+    struct store *store;
+    struct txn *txn;
+    size_t pending; /* in it */
+    uint64_t count;
+};
+
+static status join_line(const struct erasure *erasure, void *context, struct error *reterr)
+{
+    struct joining *joining = context;
+    bool is_new             = false;
+    TRY(erasures_add_due(joining->txn, erasure, &is_new, reterr));
+    if (is_new) joining->count++;
+    if (++joining->pending < JOINED_PER_COMMIT) return STATUS_OK;
+    joining->pending = 0;
+    TRY(txn_commit(TAKE(joining->txn), reterr));
+    return txn_begin_write(joining->store, &joining->txn, reterr);
+}
+
+static status join_list(struct store *store, const char *file, uint64_t *ret_count,
+                        struct error *reterr)
+{
+    struct erasure_damage damage = {};
+    struct joining joining       = {.store = store};
+    TRY(txn_begin_write(store, &joining.txn, reterr));
+    status read = erasure_file_read(file, join_line, &joining, &damage, reterr);
+    if (read == STATUS_OK && damage.line > 0 && !damage.is_end) {
+        read = fail(reterr, STATUS_DATA_LOSS,
+                    "%s: line %" PRIu64 " is damaged: which run it names is not known; take it out "
+                    "to restore without it",
+                    file, damage.line);
+    }
+    if (read == STATUS_OK) read = txn_commit(TAKE(joining.txn), reterr);
+    if (joining.txn) txn_abort(joining.txn);
+    *ret_count = joining.count;
+    return read;
+}
+
+static status join_erasures(const struct restore_order *order, const char *stage,
+                            const struct manifest_partition *partition, struct restored *restored,
+                            struct error *reterr)
+{
+    char folder[STORE_PATH_MAX];
+    char file[STORE_PATH_MAX];
+    char path[STORE_PATH_MAX];
+    struct stat data                          = {};
+    struct stat list                          = {};
+    uint64_t count                            = 0;
+    CLEANUP(store_closep) struct store *store = NULL;
+    TRY(folder_around(order->folder, folder, reterr));
+    TRY(erasure_file_path(order->erasures ? order->erasures : folder, partition->index, file,
+                          reterr));
+    TRY(path_of(stage, "/data.mdb", partition->index, path, reterr));
+    if (stat(path, &data) != 0) return cannot("look at", path, reterr);
+    if (stat(file, &list) != 0) {
+        if (errno != ENOENT) return cannot("look at", file, reterr);
+        restored->unlisted++;
+        return STATUS_OK;
+    }
+    TRY(path_of(stage, "", partition->index, path, reterr));
+    const struct store_options options = {.path     = path,
+                                          .size_max = (uint64_t)data.st_size + RESTORE_MAP_SIZE +
+                                                      ROOM_PER_LINE * (uint64_t)list.st_size,
+                                          .tables = table_names};
+    TRY(store_open(&options, &store, reterr));
+    TRY(join_list(store, file, &count, reterr));
+    restored->erasures += count;
+    return STATUS_OK;
+}
+
 /* --- all of it ---------------------------------------------------------------------------------
  */
 
@@ -282,6 +375,7 @@ static status restore_all(const struct restore_order *order, const char *stage,
     if (order->archive) TRY(find_moment(order, stage, manifest, &restored->until_us, reterr));
     for (uint16_t i = 0; i < manifest->count; i++) {
         if (order->archive) TRY(replay_partition(order, stage, &partitions[i], restored, reterr));
+        TRY(join_erasures(order, stage, &partitions[i], restored, reterr));
         TRY(raise_epoch(stage, manifest, &partitions[i], reterr));
         if (order->archive) TRY(prove_partition(stage, partitions[i].index, restored, reterr));
     }

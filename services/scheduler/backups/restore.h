@@ -22,15 +22,18 @@ status backup_verify(const char *folder, proof_listener *on_fault, void *context
 
 /** What to restore. */
 struct restore_order {
-    const char *folder;  /* of the backup */
-    const char *data;    /* to make */
-    const char *archive; /* NULL: the backup alone */
-    int64_t until_us;    /* INT64_MAX: to the end of the archive */
+    const char *folder;   /* of the backup */
+    const char *data;     /* to make */
+    const char *archive;  /* NULL: the backup alone */
+    const char *erasures; /* folder of the lists of erasures; NULL: the one around `folder` */
+    int64_t until_us;     /* INT64_MAX: to the end of the archive */
 };
 
 struct restored {
     int64_t until_us; /* what was acknowledged later is lost */
     struct replay_sum replayed;
+    uint64_t erasures;  /* of after that, which will be done again */
+    uint16_t unlisted;  /* partitions without a list of erasures */
     struct proof proof; /* with an archive */
 };
 
@@ -44,9 +47,13 @@ struct restored {
  * one for all partitions, and the result is proved (proof.h); it is not placed if it does not fit
  * together. If the archive of a partition ends earlier, that is the moment.
  *
+ * What the lists of erasures (erasure_file.h) know and the data do not is noted in them: the
+ * scheduler does it again as it starts.
+ *
  * ALREADY_EXISTS: `data` holds something, or a restore was cut short. INVALID_ARGUMENT: the moment
  * is before the backup. FAILED_PRECONDITION: the backup was made without an archive. DATA_LOSS: the
- * backup or the archive is damaged. Else as backup_manifest_read(), or the file system's.
+ * backup, the archive or a list of erasures is damaged. Else as backup_manifest_read(), or the file
+ * system's.
  */
 status backup_restore(const struct restore_order *order, struct backup_manifest *ret_manifest,
                       struct restored *ret_restored, struct error *reterr);

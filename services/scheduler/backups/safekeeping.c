@@ -14,6 +14,7 @@ struct safekeeping {
     struct redo_clock clock; /* over all partitions */
     struct backups *backups; /* NULL: ended, or not started */
     struct keeper *keeper;
+    struct erasure_list *erasures; /* NULL: there is no folder of backups, or not started */
     struct archiver *archiver;
 };
 
@@ -73,10 +74,13 @@ status safekeeping_start(struct safekeeping *safekeeping, const struct backup_se
         backups_new(options->backup_folder, set->partition_count, set->sources, set->count);
     if (data && options->archive_folder) TRY(start_archive(safekeeping, set, reterr));
     if (!data || !options->backup_folder) return STATUS_OK;
+    safekeeping->erasures =
+        erasure_list_new(options->backup_folder, set, options->erasures_keep_us);
     const struct keeper_options keeper = {.backups  = safekeeping->backups,
                                           .every_ms = options->backup_every_ms,
                                           .keep_ms  = options->backup_keep_ms,
-                                          .archive  = options->archive_folder};
+                                          .archive  = options->archive_folder,
+                                          .erasures = safekeeping->erasures};
     return keeper_start(&keeper, &safekeeping->keeper, reterr);
 }
 
@@ -92,6 +96,8 @@ void safekeeping_free(struct safekeeping *safekeeping)
 {
     if (!safekeeping) return;
     safekeeping_end(safekeeping);
+    if (safekeeping->erasures) erasure_list_write(safekeeping->erasures);
+    erasure_list_free(safekeeping->erasures);
     archiver_stop(safekeeping->archiver);
     free(safekeeping);
 }

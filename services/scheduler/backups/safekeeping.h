@@ -13,6 +13,7 @@ struct safekeeping_options {
     const char *backup_folder; /* NULL: no backups can be made */
     int64_t backup_every_ms;   /* 0: only when asked for */
     int64_t backup_keep_ms;    /* 0: for ever */
+    int64_t erasures_keep_us;  /* likewise: how long they are remembered beside the backups */
 
     const char *archive_folder;    /* it is there; NULL: no archive */
     int64_t archive_interval_ms;   /* how much may be lost with the machine */

@@ -24,6 +24,7 @@
 #include "scheduler/engine/queues/engine_queues.h"
 #include "scheduler/engine/redrive/redrive.h"
 #include "scheduler/engine/removal/deletion.h"
+#include "scheduler/engine/removal/erasure.h"
 #include "scheduler/engine/rows.h"
 
 #include <stdlib.h>
@@ -103,6 +104,7 @@ static status decide_all(struct engine *engine, struct mail *mail, struct error 
         return swept;
     }
     TRY(engine_execute(engine, mail, reterr));
+    TRY(engine_erasures_go_on(engine, reterr)); /* before anything of them moves again */
     TRY(engine_due(engine, reterr));
     TRY(engine_purges_go_on(engine, reterr));
     TRY(engine_retention_go_on(engine, reterr));

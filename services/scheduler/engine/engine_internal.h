@@ -133,11 +133,11 @@ struct engine {
     uint64_t size_bytes;
     uint64_t timer_count;
     struct purge purge;
-    struct queue_redrive *redrives; /* redrive/: queues whose letters are redriven; owned */
-    bool has_redrives;              /* TABLE_REDRIVES may have rows */
-    bool is_asked_again;            /* calls are repeated because somebody answers for it */
-    bool has_operations;            /* some is not over */
-    bool has_deletions;             /* rows of deleted runs are left */
+    struct queue_redrive *redrives;    /* redrive/: queues whose letters are redriven; owned */
+    bool has_redrives;                 /* TABLE_REDRIVES may have rows */
+    bool is_asked_again;               /* calls are repeated because somebody answers for it */
+    bool has_operations, has_erasures; /* some is not over; is to be done again */
+    bool has_deletions;                /* rows of deleted runs are left */
     struct retention_sweep retention;
     struct audit_log audit;
 };

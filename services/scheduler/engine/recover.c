@@ -20,6 +20,7 @@
 #include "scheduler/engine/queues/engine_queues.h"
 #include "scheduler/engine/redrive/redrive.h"
 #include "scheduler/engine/removal/deletion.h"
+#include "scheduler/engine/removal/erasure.h"
 #include "scheduler/engine/rows.h"
 #include "scheduler/tables/run_index.h"
 
@@ -285,6 +286,7 @@ static status recover_tables(struct engine *engine, struct error *reterr)
     TRY(engine_events_recover(engine, reterr));
     TRY(park_poison(engine, reterr));
     TRY(engine_deletions_recover(engine, reterr));
+    TRY(engine_erasures_recover(engine, reterr));
     TRY(engine_operations_recover(engine, reterr));
     TRY(engine_peek_schedule(engine, reterr));
     TRY(engine_peek_call_cache(engine, reterr));

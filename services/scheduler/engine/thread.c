@@ -42,7 +42,7 @@ int64_t engine_time_us(const struct engine *engine)
 int64_t engine_wait_us(struct engine *engine, bool with_care)
 {
     bool has_work = engine->hub.has_work || engine->has_deletions || engine->has_operations;
-    if (has_work || engine->purge.count > 0) return 0;
+    if (has_work || engine->has_erasures || engine->purge.count > 0) return 0;
     int64_t due_us = with_care ? engine->care_due_us : INT64_MAX;
     due_us         = earliest(due_us, engine->timer_due_us);
     due_us         = earliest(due_us, engine->schedule_due_us);

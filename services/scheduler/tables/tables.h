@@ -13,7 +13,8 @@
 #include "store/key.h"
 
 enum table {
-    TABLE_META,         /* name -> see partition.c, provider_key_row(), worker_drain_row() */
+    TABLE_META,         /* name -> see partition.c, provider_key_row(), worker_drain_row(),
+                         * erasures.h */
     TABLE_JOURNAL,      /* sequence of the partition (u64) -> entry, see journal.h */
     TABLE_RUN_HEADS,    /* run id -> RunHead: small and hot; of runs that have not ended */
     TABLE_RUNS,         /* run id -> RunView: what lists show, and at the end the head. Ids sort by

@@ -1,6 +1,7 @@
 #include "scheduler/engine/commands/import.h"
 
 #include "scheduler/run/renumber.h"
+#include "scheduler/tables/erasures.h"
 #include "scheduler/tables/kept_run.h"
 
 /* --- what was there before ---------------------------------------------------------------------
@@ -53,6 +54,22 @@ static status find_existing(struct engine *engine, struct command *command,
     if (got != STATUS_NOT_FOUND) return fail(reterr, got, "deletions cannot be read");
     *ret_found = false;
     return STATUS_OK;
+}
+
+/* What was erased does not come back by a line of before. */
+static status refuse_erased(struct engine *engine, struct command *command,
+                            const struct kept_run *kept, bool *ret_refused, struct error *reterr)
+{
+    uint64_t sequence = 0;
+    *ret_refused      = false;
+    if (kept->row->erased_us > 0) return STATUS_OK;
+    TRY(erasures_find(engine->txn, str_from(kept->id.text), ERASURE_OF_VALUES, &sequence, reterr));
+    *ret_refused = sequence > 0;
+    if (!*ret_refused) return STATUS_OK;
+    return command_refuse(command, STATUS_FAILED_PRECONDITION, "run_erased",
+                          "run %s was erased here: what the line holds must not come back; leave "
+                          "it out",
+                          kept->id.text);
 }
 
 /* --- rows --------------------------------------------------------------------------------------
@@ -156,6 +173,8 @@ status engine_import_run(struct engine *engine, struct command *command, struct 
     engine_answer(engine, command);
     answer->id = text_in(command->arena, str_from(kept->id.text));
     TRY(find_existing(engine, command, kept, &is_found, reterr));
+    if (is_found) return STATUS_OK;
+    TRY(refuse_erased(engine, command, kept, &is_found, reterr));
     if (is_found) return STATUS_OK;
     if (!engine->accepts_runs) {
         return command_refuse(command, STATUS_RESOURCE_EXHAUSTED, "store_full",

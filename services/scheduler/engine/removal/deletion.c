@@ -6,6 +6,7 @@
 #include "scheduler/engine/events/events.h"
 #include "scheduler/engine/redrive/redrive.h"
 #include "scheduler/engine/removal/damage.h"
+#include "scheduler/engine/removal/erasure.h"
 #include "scheduler/tables/run_index.h"
 
 /* --- rows --------------------------------------------------------------------------------------
@@ -162,6 +163,9 @@ status engine_delete(struct engine *engine, const struct deletion_wish *wish, st
         }
         if (got != STATUS_OK) return fail(reterr, got, "%s", why.text);
         has_ended = run_status_wire_is_final(row->status) && !(live && live->is_reopened);
+    }
+    if (has_ended && row->erased_us > 0 && !wish->keeps_letters) {
+        TRY(engine_note_erasure(engine, wish->run, ERASURE_OF_RUN, reterr));
     }
     if (has_ended) return delete_at_rest(engine, live, wish, reterr);
     if (!wish->is_forced && refuse(ret_code, ret_why, wish->run)) return STATUS_OK;

@@ -49,6 +49,14 @@ static status row_erase(struct engine *engine, Pb__RunView *row, struct error *r
     return STATUS_OK;
 }
 
+status engine_note_erasure(struct engine *engine, str run, enum erasure_kind kind,
+                           struct error *reterr)
+{
+    struct erasure erasure = {.time_us = engine->now_us, .kind = kind};
+    memcpy(erasure.run.text, run.ptr, ID_LEN);
+    return erasures_add(engine->txn, &erasure, reterr);
+}
+
 /* Row, head and what is left to do. */
 static status rows_write(struct engine *engine, Pb__RunView *row, Pb__RunHead *head,
                          struct error *reterr)
@@ -95,6 +103,7 @@ status engine_erase(struct engine *engine, str run, struct command *outcome, Pb_
         TRY(rows_write(engine, row, head, reterr));
         TRY(engine_drop_letters_of(engine, run, reterr));
     }
+    TRY(engine_note_erasure(engine, run, ERASURE_OF_VALUES, reterr));
     if (ret_row) *ret_row = row;
     return STATUS_OK;
 }
@@ -106,6 +115,9 @@ status engine_erase_run(struct engine *engine, struct command *command, struct e
     engine_answer(engine, command);
     TRY(engine_erase(engine, run, command, &row, reterr));
     TRY(engine_drop_letters_left(engine, command, run, reterr));
+    if (!row && command->code == STATUS_OK) {
+        TRY(engine_note_erasure(engine, run, ERASURE_OF_VALUES, reterr)); /* a backup may have it */
+    }
     if (row && command->code == STATUS_OK) *(Pb__RunView *)command->response = *row;
     return STATUS_OK;
 }

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "scheduler/engine/removal/deletion.h"
+#include "scheduler/tables/erasures.h"
 #include "scheduler/tables/run_wire.h"
 
 static_assert(sizeof((struct retention_sweep){}.key) == ID_BYTES);
@@ -91,6 +92,15 @@ static status sweep_runs(struct engine *engine, struct error *reterr)
     return STATUS_OK;
 }
 
+static status sweep_erasures(struct engine *engine, struct error *reterr)
+{
+    int64_t keep_us = engine->options.retention->erasures_keep_us;
+    size_t count    = 0;
+    if (keep_us == RETENTION_FOR_EVER_US) return STATUS_OK;
+    return erasures_forget(engine->txn, engine->now_us - keep_us, RETENTION_ERASURES, &count,
+                           reterr);
+}
+
 status engine_retention_go_on(struct engine *engine, struct error *reterr)
 {
     struct retention_sweep *sweep = &engine->retention;
@@ -103,6 +113,7 @@ status engine_retention_go_on(struct engine *engine, struct error *reterr)
     bool *is_done = &sweep->are_letters_done;
     if (!*is_done) TRY(engine_letters_sweep(engine, is_done, reterr));
     if (!sweep->are_runs_done || !sweep->are_letters_done) return STATUS_OK;
+    TRY(sweep_erasures(engine, reterr));
     sweep->are_runs_done    = false;
     sweep->are_letters_done = false;
     sweep->due_us           = engine->now_us + RETENTION_REST_S * INT64_C(1'000'000);

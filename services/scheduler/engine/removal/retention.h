@@ -25,6 +25,7 @@ enum {
     RETENTION_RULES_MAX   = 100,
     RETENTION_PAGE_ROWS   = 200,   /* looked at in a turn */
     RETENTION_LETTERS     = 50,    /* likewise, of dead letters */
+    RETENTION_ERASURES    = 200,   /* likewise, of the list of erasures; after each sweep */
     RETENTION_PILE_MAX    = 1'000, /* deleted runs with rows left: the sweeper waits */
     RETENTION_REST_S      = 60,    /* after a sweep */
     RETENTION_STEP_MS     = 20,    /* between pages */
@@ -40,8 +41,9 @@ struct retention_rule {
 
 /** Texts are views of the configuration. */
 struct retention {
-    int64_t keep_us;         /* of runs that no rule fits */
-    int64_t letters_keep_us; /* of dead letters; RETENTION_FOR_EVER_US */
+    int64_t keep_us;          /* of runs that no rule fits */
+    int64_t letters_keep_us;  /* of dead letters; RETENTION_FOR_EVER_US */
+    int64_t erasures_keep_us; /* of the list of erasures (tables/erasures.h); likewise */
     struct retention_rule rules[RETENTION_RULES_MAX];
     size_t count;
 };
