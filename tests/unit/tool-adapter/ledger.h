@@ -38,7 +38,7 @@ static const char ledger_text[] =
     "\"=.params.text\"},"
     " size: {type: integer, default: 3}}, required: [text, by]}\n"
     "    request: {method: POST, path: /entries, body: {text: \"=.params.text\"}}\n"
-    "    output: {id: \"=.response.body.id\"}\n"
+    "    output: \"={id: .response.body.id}\"\n" /* it may have more, as far as lint knows */
     "    idempotency: none\n"
     "    compensate:\n"
     "      - {if: \"=.output.id != null\", action: remove, with: {id: \"=.output.id\"}}\n"
