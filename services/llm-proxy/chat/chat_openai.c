@@ -46,8 +46,10 @@ static status read_part(json value, const char *pointer, struct chat_part *ret_p
         part->kind = PART_REFUSAL;
         part->text = wire_text(value, "refusal");
     } else if (str_is(type, "image_url")) {
-        part->kind = PART_IMAGE;
-        chat_split_data_url(wire_text(json_get_text(value, "image_url"), "url"), part);
+        json image   = json_get_text(value, "image_url"); /* some say the address alone */
+        bool is_bare = json_is(image, JSON_TEXT);
+        part->kind   = PART_IMAGE;
+        chat_split_data_url(is_bare ? json_str(image) : wire_text(image, "url"), part);
     } else if (str_is(type, "input_audio")) {
         json audio       = json_get_text(value, "input_audio");
         part->kind       = PART_AUDIO;
@@ -59,10 +61,12 @@ static status read_part(json value, const char *pointer, struct chat_part *ret_p
         part->id   = wire_text(file, "file_id");
         part->name = wire_text(file, "filename");
         chat_split_data_url(wire_text(file, "file_data"), part);
+    } else if (type.len > 0) { /* others who speak this protocol have more: video_url */
+        part->kind = PART_FOREIGN;
+        part->name = type;
     } else {
         return chat_invalid(reterr, pointer,
-                            "a part needs a known `type`: text, image_url, "
-                            "input_audio, file or refusal");
+                            "a part needs a `type`: text, image_url, input_audio, file or refusal");
     }
     return STATUS_OK;
 }
@@ -93,8 +97,17 @@ static status read_content(struct chat_request *request, json content, const cha
     return chat_invalid(reterr, pointer, "`content` is a text or a list of parts");
 }
 
-static status read_tool_calls(json calls, const char *pointer, struct chat_message *message,
-                              struct error *reterr)
+/* A text that is JSON; some send the object itself. */
+static bool read_arguments(struct chat_request *request, json function, str *ret_text)
+{
+    json said = json_get_text(function, "arguments");
+    if (json_is(said, JSON_OBJECT)) return chat_keep_json(request, said, ret_text);
+    *ret_text = json_is(said, JSON_TEXT) ? json_str(said) : (str){};
+    return true;
+}
+
+static status read_tool_calls(struct chat_request *request, json calls, const char *pointer,
+                              struct chat_message *message, struct error *reterr)
 {
     for (size_t i = 0; i < json_count(calls); i++) {
         json call     = json_at(calls, i);
@@ -102,11 +115,13 @@ static status read_tool_calls(json calls, const char *pointer, struct chat_messa
         if (!json_is(function, JSON_OBJECT)) {
             return chat_invalid(reterr, pointer, "a tool call needs `function`");
         }
+        str arguments = {};
+        if (!read_arguments(request, function, &arguments)) return chat_no_memory(reterr);
         message->parts[message->part_count++] = (struct chat_part){
             .kind     = PART_TOOL_CALL,
             .id       = wire_text(call, "id"),
             .name     = wire_text(function, "name"),
-            .text     = wire_text(function, "arguments"),
+            .text     = arguments,
             .cache    = chat_read_cache(call),
             .position = (uint32_t)i,
         };
@@ -153,7 +168,7 @@ static status read_message(struct chat_request *request, json value, const char 
     size_t spare  = json_is(calls, JSON_ARRAY) ? json_count(calls) : 0;
     if (spare > CHAT_PARTS_MAX) return chat_invalid(reterr, pointer, "too many tool calls");
     TRY(read_content(request, json_get_text(value, "content"), pointer, message, spare, reterr));
-    if (spare > 0) TRY(read_tool_calls(calls, pointer, message, reterr));
+    if (spare > 0) TRY(read_tool_calls(request, calls, pointer, message, reterr));
     if (message->role == ROLE_TOOL) become_tool_result(value, message);
     read_refusal(value, message);
     return STATUS_OK;
@@ -214,7 +229,10 @@ static bool read_choice_word(json value, enum chat_choice *ret_choice)
     static const struct {
         const char *word;
         enum chat_choice choice;
-    } words[] = {{"auto", CHOICE_AUTO}, {"none", CHOICE_NONE}, {"required", CHOICE_REQUIRED}};
+    } words[] = {{"auto", CHOICE_AUTO},
+                 {"none", CHOICE_NONE},
+                 {"required", CHOICE_REQUIRED},
+                 {"any", CHOICE_REQUIRED}}; /* Mistral's word */
     for (size_t i = 0; json_is(value, JSON_TEXT) && i < ARRAY_LEN(words); i++) {
         if (!str_is(json_str(value), words[i].word)) continue;
         *ret_choice = words[i].choice;

@@ -182,18 +182,24 @@ status chat_make_tools(struct chat_request *request, json tools, size_t *ret_cou
     return STATUS_OK;
 }
 
+/* An empty one stops nothing, and is refused by most. */
+static void add_stop(struct chat_request *request, str text)
+{
+    if (text.len > 0) request->stops[request->stop_count++] = text;
+}
+
 status chat_read_stops(struct chat_request *request, json stop, const char *pointer,
                        struct error *reterr)
 {
     if (json_is(stop, JSON_TEXT)) {
-        request->stops[request->stop_count++] = json_str(stop);
+        add_stop(request, json_str(stop));
         return STATUS_OK;
     }
     if (!json_is(stop, JSON_ARRAY)) return STATUS_OK;
     if (json_count(stop) > CHAT_STOPS_MAX) return chat_invalid(reterr, pointer, "too many");
     for (size_t i = 0; i < json_count(stop); i++) {
         if (!json_is(json_at(stop, i), JSON_TEXT)) return chat_invalid(reterr, pointer, "texts");
-        request->stops[request->stop_count++] = json_str(json_at(stop, i));
+        add_stop(request, json_str(json_at(stop, i)));
     }
     return STATUS_OK;
 }

@@ -2,6 +2,7 @@
  * openapi.json 2.3.0. */
 #include "llm-proxy/dialects/openai.h"
 
+#include "base/clock.h"
 #include "llm-proxy/chat/embed_text.h"
 
 #include <string.h>
@@ -51,6 +52,7 @@ static void print_answer(const struct llm_outcome *outcome, const struct chat_re
                          struct buf *out)
 {
     const struct answer *answer = outcome->answer;
+    int64_t created_us          = answer->created_us > 0 ? answer->created_us : clock_unix_us();
     struct json_writer w        = json_writer_init(out);
     if (answer_has_whole(answer, PROTOCOL_OPENAI)) {
         answer_print_whole(answer, &w);
@@ -59,7 +61,7 @@ static void print_answer(const struct llm_outcome *outcome, const struct chat_re
     json_begin_object(&w);
     json_put_text(&w, "id", buf_str(&answer->id));
     json_put_text(&w, "object", str_from("chat.completion"));
-    json_put_int(&w, "created", answer->created_us / 1'000'000);
+    json_put_int(&w, "created", created_us / 1'000'000); /* others do not say it */
     json_put_text(&w, "model", answer->model.len > 0 ? buf_str(&answer->model) : request->model);
     json_member(&w, "choices");
     json_begin_array(&w);

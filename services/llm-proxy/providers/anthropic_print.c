@@ -159,6 +159,30 @@ static void print_number(struct anthropic_printing *p, const char *key, json val
     }
 }
 
+static bool is_blank(str text)
+{
+    return str_trim(text, STR_BLANKS "\r\n").len == 0;
+}
+
+/* Blank ones are refused there. */
+static void print_stops(struct anthropic_printing *p)
+{
+    const struct chat_request *request = p->request;
+    bool has_begun                     = false;
+    for (uint32_t i = 0; i < request->stop_count; i++) {
+        if (is_blank(request->stops[i])) {
+            chat_lose(request, p->losses, CHAT_STOP, LOSS_DROPPED,
+                      "Anthropic takes no blank stop sequences");
+            continue;
+        }
+        if (!has_begun) json_member(&p->w, "stop_sequences");
+        if (!has_begun) json_begin_array(&p->w);
+        has_begun = true;
+        json_write_text(&p->w, request->stops[i]);
+    }
+    if (has_begun) json_end_array(&p->w);
+}
+
 static void print_sampling(struct anthropic_printing *p, str version)
 {
     const struct chat_request *request = p->request;
@@ -179,11 +203,7 @@ static void print_sampling(struct anthropic_printing *p, str version)
         json_put_text(&p->w, "user_id", request->user);
         json_end_object(&p->w);
     }
-    if (request->stop_count == 0) return;
-    json_member(&p->w, "stop_sequences");
-    json_begin_array(&p->w);
-    for (uint32_t i = 0; i < request->stop_count; i++) json_write_text(&p->w, request->stops[i]);
-    json_end_array(&p->w);
+    print_stops(p);
 }
 
 static int64_t tokens_max(const struct chat_request *request)

@@ -268,7 +268,7 @@ static void print_tool(struct printing *p, uint32_t position)
     json_begin_object(&p->w);
     json_put_text(&p->w, "name", tool->name);
     if (tool->description.len > 0) json_put_text(&p->w, "description", tool->description);
-    put_value(p, "parametersJsonSchema", tool->schema);
+    if (!json_is(tool->schema, JSON_NULL)) put_value(p, "parametersJsonSchema", tool->schema);
     json_end_object(&p->w);
     if (tool->is_strict) {
         chat_lose_tool(p->request, p->losses, position, "/strict", LOSS_DROPPED,

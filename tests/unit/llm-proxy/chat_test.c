@@ -19,7 +19,7 @@ static const struct bad bad[] = {
     {"empty messages",       "{\"model\":\"m\",\"messages\":[]}", "/messages"},
     {"unknown role",         "{\"model\":\"m\",\"messages\":[{\"role\":\"boss\",\"content\":\"x\"}]}", "/messages/0"},
     {"content of a number",  "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":1}]}", "/messages/0"},
-    {"unknown part",         "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"smell\"}]}]}", "known `type`"},
+    {"unknown part",         "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[{\"kind\":\"smell\"}]}]}", "needs a `type`"},
     {"nameless tool",        "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"tools\":[{}]}", "/tools"},
     {"temperature is text",  "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"temperature\":\"hot\"}", "/temperature"},
     {"max_tokens below one", "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"max_tokens\":0}", "/max_tokens"},

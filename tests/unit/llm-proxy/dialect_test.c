@@ -2,8 +2,11 @@
  * upstreams have said, whole answers, errors. */
 #include "llm-proxy/dialects/dialect.h"
 
+#include "base/clock.h"
 #include "cmocka.h"
 #include "json/json_text.h"
+
+#include <stdlib.h>
 
 enum { TEXT_MAX = 1 << 20, ARENA_MAX = 1 << 20 };
 
@@ -178,6 +181,12 @@ static void whole_answers(void **)
         "\"finishReason\":\"STOP\",\"index\":0}],\"usageMetadata\":{\"promptTokenCount\":10,"
         "\"candidatesTokenCount\":5,\"thoughtsTokenCount\":2,\"cachedContentTokenCount\":4,"
         "\"totalTokenCount\":17},\"modelVersion\":\"gpt\",\"responseId\":\"id1\"}");
+    buf_clear(&text);
+    int64_t before_s = clock_unix_us() / 1'000'000;
+    print_whole(&dialect_openai_chat, NULL, &text);
+    const char *created = strstr(text.ptr, "\"created\":");
+    assert_non_null(created); /* the upstream has not said when */
+    assert_true(strtoll(created + strlen("\"created\":"), NULL, 10) >= before_s);
 }
 
 static void an_answer_of_the_own_protocol_is_handed_on(void **)

@@ -85,6 +85,15 @@ static const struct row rows[] = {
     {"how closely pictures are looked at: Gemini", O, G,
      "{'model':'r','messages':[{'role':'user','content':[{'type':'image_url','image_url':{'url':'data:image/png;base64,AAAA','detail':'low'}}]}]}",
      "{'contents':[{'role':'user','parts':[{'inlineData':{'mimeType':'image/png','data':'AAAA'}}]}],'generationConfig':{}}", "/messages/0/content/0/image_url/detail"},
+    {"what others of that protocol send: Anthropic", O, A,
+     "{'model':'r','max_tokens':9,'messages':[{'role':'user','content':[{'type':'video_url','video_url':{'url':'x'}},{'type':'image_url','image_url':'data:image/png;base64,AAAA'}]},"
+     "{'role':'assistant','tool_calls':[{'id':'1','type':'function','function':{'name':'f','arguments':{'x':1}}}]}],'stop':['','\\n','END'],"
+     "'tools':[{'type':'function','function':{'name':'f','parameters':null}}],'tool_choice':'any'}",
+     "{'model':'m','max_tokens':9,'messages':[{'role':'user','content':[{'type':'image','source':{'type':'base64','media_type':'image/png','data':'AAAA'}}]},"
+     "{'role':'assistant','content':[{'type':'tool_use','id':'1','name':'f','input':{'x':1}}]}],'tools':[{'name':'f','input_schema':{'type':'object','properties':{}}}],"
+     "'tool_choice':{'type':'any'},'stop_sequences':['END']}", "/messages/0/content/0, /stop"},
+    {"a function without parameters: Gemini", O, G, "{" O_MSG ",'tools':[{'type':'function','function':{'name':'f','parameters':null}}]}",
+     "{'contents':[{'role':'user','parts':[{'text':'hi'}]}],'tools':[{'functionDeclarations':[{'name':'f'}]}],'generationConfig':{}}", ""},
     {"an empty list of tools is refused: OpenAI", A, O, "{" A_MSG ",'tools':[{'type':'web_search_20250305','name':'s'}],'tool_choice':{'type':'any','disable_parallel_tool_use':true}}",
      "{" O_HI ",'max_completion_tokens':9}", "/tools/0"},
 
