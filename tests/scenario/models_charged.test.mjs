@@ -1,5 +1,5 @@
-// Calls of models that are no jobs are charged to budgets: of a key, a label, a namespace, a day; once, also when the scheduler dies between
-// asking and settling, and not at all when the replica that made them dies.
+// Calls of models that are no jobs are charged to budgets: of a key, a label, a namespace, a day; once, also when the scheduler or the replica
+// that made them dies between asking and settling; not at all those that the replica has not ended.
 import assert from 'node:assert/strict';
 import { after } from 'node:test';
 import { partitionOf } from './support/ids.mjs';
@@ -252,5 +252,6 @@ scenario('a call is charged to the run that it names', { needs: NEEDS, config: {
   await suite['llm-proxy'].start();
   await charged(runs[2].id, 3);
   await settled(suite, 'one', 2 * USED);
+  await settled(suite, 'blue', 9 * USED);
   assert.deepEqual(await of('group_by=workflow', 'default/waits').then((row) => [row.calls, Number(row.cost_usd).toFixed(9)]), [9, (9 * COST).toFixed(9)]);
 });

@@ -1,5 +1,5 @@
-// GET /v1/usage says what upstreams have charged, to the last nano-dollar: calls of clients of every protocol, streamed and not, cut,
-// given up, tried again, free, without a price, of jobs; while the llm-proxy and the scheduler are killed.
+// GET /v1/usage says what upstreams have charged, to the last nano-dollar, and budgets are charged with exactly that: calls of clients of every
+// protocol, streamed and not, cut, given up, tried again, free, without a price, of jobs; while the llm-proxy and the scheduler are killed.
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { after } from 'node:test';
@@ -165,10 +165,80 @@ async function callAll(suite, from, until, sums) {
 // Calls find the proxy, and it the scheduler; this one costs nothing.
 const reached = (suite) => suite.until('a call gets through', async () => (await suite.api.call('POST', ...chat('test/refused')(0))).status === 400);
 
-scenario('usage of mixed calls is what upstreams have charged', { needs: NEEDS, config, checkNeeds: false }, async (suite) => {
+// Of a namespace, a key, a label, and of a day: all that is called here is charged to two or three of them.
+const PLENTY = { tokens: 1_000_000_000, usd: '1000000', unpriced: 'allow' };
+const SCOPES = {
+  all: () => ({ scope: 'namespace' }),
+  daily: () => ({ scope: 'namespace', period: 'day' }),
+  mine: (suite) => ({ scope: { key: suite.key.split('_')[1] } }),
+  blue: () => ({ scope: { label: { team: 'blue' } } }),
+  red: () => ({ scope: { label: { team: 'red' } } }),
+};
+const IN = (namespace) => ({ headers: { 'tutti-namespace': namespace } });
+
+async function putBudgets(suite) {
+  for (const namespace of ['default', 'other']) {
+    for (const [name, scope] of Object.entries(SCOPES)) await suite.api.ok('PUT', `/v1/budgets/${name}`, { ...scope(suite), ...PLENTY }, IN(namespace));
+  }
+  await suite.api.ok('PUT', '/v1/budgets/none', { scope: { label: { team: 'none' } }, tokens: 1 });
+  const none = { headers: { 'tutti-labels': 'team=none' } };
+  await suite.until('the proxy knows of budgets', async () => (await suite.api.call('POST', ...chat('test/refused')(0), none)).status === 402);
+}
+
+// What budgets have been charged is what is counted, and nothing is set aside any more but for `died`: that comes back half a minute later.
+async function compareBudgets(suite, died = false) {
+  const counted = (item) => ({ tokens: (item?.input_tokens ?? 0) + (item?.output_tokens ?? 0), cost: nanos(item?.cost_usd ?? '0') });
+  for (const namespace of ['default', 'other']) {
+    const usage = (query) => suite.api.ok('GET', `/v1/usage?${query}`, undefined, IN(namespace));
+    const spent = async (name) => {
+      const budget = await suite.api.ok('GET', `/v1/budgets/${name}`, undefined, IN(namespace));
+      return { tokens: budget.spent.tokens, cost: nanos(budget.spent.usd), reserved: died ? 0 : budget.reserved.tokens };
+    };
+    await suite.until('all is told', async () => (await suite['llm-proxy'].metric('tutti_llm_journal_bytes')) === 0);
+    await suite.until('nothing is set aside', async () => (await Promise.all(Object.keys(SCOPES).map(spent))).every(({ reserved }) => reserved === 0));
+    const { total } = await usage('group_by=key');
+    const teams = (await usage('group_by=label:team')).items;
+    const expected = { all: total, daily: total, mine: total, ...Object.fromEntries(['blue', 'red'].map((team) => [team, teams.find(({ value }) => value === team)])) };
+    for (const [name, item] of Object.entries(expected)) assert.deepEqual(await spent(name), { ...counted(item), reserved: 0 }, `${namespace}: ${name}`);
+  }
+}
+
+// Nobody knows which of these calls have ended when their llm-proxy dies: budgets and sums have the same ones.
+async function callThroughKills(suite, first) {
+  let next = first;
+  let isOver = false;
+  let answered = 0;
+  const load = Promise.all(Array.from({ length: AT_ONCE }, async () => {
+    while (!isOver) {
+      const [path, body] = kinds[next % kinds.length].ask(next);
+      const team = next++ % 3 ? 'blue' : 'red';
+      const headers = { authorization: `Bearer ${suite.key}`, 'content-type': 'application/json', 'tutti-labels': `team=${team}` };
+      const gone = AbortSignal.timeout(500);
+      const answer = await fetch(suite.url + path, { method: 'POST', headers, body: JSON.stringify(body), signal: gone }).catch(() => null);
+      const text = await answer?.text().catch(() => '');
+      if (text?.includes('hello')) answered += 1;
+    }
+  }));
+  const some = (what) => {
+    const from = answered;
+    return suite.until(`calls are answered ${what}`, () => answered >= from + 2 * AT_ONCE);
+  };
+  await some('at first');
+  for (const killed of [['llm-proxy'], ['scheduler'], ['scheduler', 'llm-proxy']]) {
+    for (const process of killed) await suite[process].kill();
+    for (const process of killed) await suite[process].start();
+    await some(`after ${killed} died`);
+  }
+  isOver = true;
+  await load;
+  await suite.until('all calls have ended', async () => (await suite['llm-proxy'].metric('tutti_llm_streams_open')) === 0);
+}
+
+scenario('usage of mixed calls is what upstreams have charged, and budgets are charged with it', { needs: NEEDS, config, checkNeeds: false }, async (suite) => {
   const sums = Object.fromEntries(['total', 'blue', 'red', 'default', 'other'].map((name) => [name, new Sum()]));
   const usage = (query, namespace = 'default') => suite.api.ok('GET', `/v1/usage?${query}`, undefined, { headers: { 'tutti-namespace': namespace } });
   await suite.apply(TALK);
+  await putBudgets(suite);
   const runs = [];
   for (let n = 0; n < CALLS / 40; n++) {
     runs.push((await suite.startRun('talk', { n })).id);
@@ -206,4 +276,8 @@ scenario('usage of mixed calls is what upstreams have charged', { needs: NEEDS, 
   const workflows = (await usage('group_by=workflow')).items;
   assert.deepEqual(workflows.map((item) => item.value), ['', 'default/talk']);
   assert.equal(workflows[1].calls, runs.length);
+
+  await compareBudgets(suite);
+  await callThroughKills(suite, CALLS);
+  await compareBudgets(suite, true);
 });

@@ -111,10 +111,8 @@ static void settle(struct client_call *client, const Pb__Usage *used)
     size_t count                   = client->owner.label_count + (run ? run->n_labels : 0);
     Pb__Label **labels             = run ? mem_new(count + 1, sizeof(Pb__Label *)) : NULL;
     const struct usage_owner owner = owner_of(client, labels);
-    bool is_ours                   = !client->is_reported;
-    if (is_ours) usage_journal_add(client->calls->journal, &owner, used, clock_unix_us());
+    purse_settle(&client->purse, client->is_reported ? NULL : &owner, used);
     free(labels);
-    purse_settle(&client->purse, is_ours && used->calls > 0 ? used : NULL);
 }
 
 /* Its upstream sees the connection close; what was produced is charged. */

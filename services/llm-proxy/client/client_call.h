@@ -30,7 +30,6 @@ struct client_call;
 struct client_calls {
     struct pipeline *pipeline;
     struct guard *guard;
-    struct usage_journal *journal;
     struct answers *answers;
     struct peers *peers; /* NULL: nobody else is asked */
     struct recordings *recordings;

@@ -25,6 +25,7 @@ enum {
 struct llm_service {
     struct loop *loop;
     struct client_calls calls;
+    struct usage_journal *journal;
     struct job_outputs *outputs;
     struct provider_keys *provider_keys;
     uint32_t era;            /* of the newest subscriber */
@@ -42,7 +43,7 @@ static void on_sweep(void *context);
 static void on_turn_end(void *context)
 {
     struct llm_service *service = context;
-    usage_journal_write(service->calls.journal);
+    usage_journal_write(service->journal);
     rpc_replies_release();
     rpc_replies_hold();
 }
@@ -55,7 +56,7 @@ struct llm_service *llm_service_new(const struct llm_service_options *options)
     service->provider_keys      = options->provider_keys;
     service->calls.pipeline     = options->pipeline;
     service->calls.guard        = options->guard;
-    service->calls.journal      = options->journal;
+    service->journal            = options->journal;
     service->calls.answers      = options->answers;
     service->calls.peers        = options->peers;
     service->calls.recordings = recordings_new(options->loop, options->answers, options->grace_ms);
@@ -94,7 +95,7 @@ void llm_service_freep(struct llm_service **ref)
     if (!service) return;
     llm_service_stop(service);
     loop_turn_end_remove(service->loop, &service->turn_end);
-    usage_journal_write(service->calls.journal);
+    usage_journal_write(service->journal);
     recordings_freep(&service->calls.recordings);
     map_free(service->subscribers);
     free(service);
@@ -148,7 +149,7 @@ static void on_sweep(void *context)
 static void reply_to_pull(struct rpc_call *call, status code, const struct error *error)
 {
     const struct llm_service *service = call->context;
-    usage_journal_write(service->calls.journal);
+    usage_journal_write(service->journal);
     rpc_reply(call, code, error);
 }
 

@@ -16,8 +16,8 @@
  * cannot be reached each llm-proxy keeps them alone (key_room.h).
  *
  * Budgets (docs/internals/budgets.md) are asked before a call and told after it what it has cost,
- * unless there are none, as was seen a second ago. What they are to be told is kept and said again
- * until the scheduler has it. What calls have used that are no jobs goes the same way.
+ * unless there are none, as was seen a second ago. What calls have used that are no jobs, and what
+ * budgets are charged with them, stands in a journal until the scheduler has counted it.
  *
  * While the scheduler cannot be reached, breakers go on from where they were last seen, by what
  * this process alone meets and by the same rules; when it is back it is told. Limited providers are
@@ -150,8 +150,12 @@ struct guard_fund {
 enum guard_verdict guard_reserve(struct guard *guard, Pb__ReserveBudgets *asked,
                                  struct guard_fund *fund);
 
-/** The call is over and has cost `used` (NULL: nothing), or does not wait any more. */
-void guard_settle(struct guard *guard, struct guard_fund *fund, const Pb__Usage *used);
+/** What its budgets are told of a call that is over and has cost `used` (NULL: nothing), or does
+ * not wait any more: goes with its usage (guard_note_usage()), before guard_settle(), until which
+ * it is valid. NULL: nothing. */
+const Pb__CallEnd *guard_end(struct guard *guard, const struct guard_fund *fund,
+                             const Pb__Usage *used);
+void guard_settle(struct guard *guard, struct guard_fund *fund);
 
 /** What one call may spend of the own budget of the run that it is charged to. Zeroed: of none. */
 struct guard_run {
@@ -177,12 +181,17 @@ enum guard_verdict guard_ask_run(struct guard *guard, struct guard_run *run,
 /** The call is over, or does not wait any more, and is in the journal if `run` is known. */
 void guard_leave_run(struct guard *guard, struct guard_run *run);
 
-/** Calls whose cost the scheduler does not know yet, those under way included. */
+/** Calls of which something is set aside, those under way included, and the scheduler does not know
+ * that they are over; but for what is in the journal. */
 size_t guard_unsettled(const struct guard *guard);
 
 /** What calls have used is told to the scheduler from that journal (borrowed), every second and
  * until it is counted. To be said before guard_start(). */
 void guard_set_journal(struct guard *guard, struct usage_journal *journal);
+
+/** A call has ended: usage_journal_add(), if there is a journal. What a budget is charged is told
+ * at once. */
+void guard_note_usage(struct guard *guard, const struct usage_owner *owner, const Pb__Usage *used);
 
 /** The process is to stop: what is not told is told now, and not in the next second. */
 void guard_tell_usage_last(struct guard *guard);

@@ -1,4 +1,7 @@
-/* Budgets of interactive calls: asked before, told after. */
+/* Budgets of interactive calls: asked before, told after. What is charged goes with the usage of
+ * the call (guard_usage.c), which outlives this process; what was never granted as far as is known,
+ * and all ends for a scheduler that does not say whom it has charged, by Settle until that is
+ * heard. */
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/random.h"
@@ -14,7 +17,9 @@ struct reservation {
     struct id call;
     bool is_asking; /* the question is under way */
     bool is_told;   /* so is its end */
+    bool is_kept;   /* its end is in the journal */
     Pb__CallEnd end;
+    Pb__ReservedBudgets *granted; /* owned: whom it is charged to; NULL: nobody has said */
     struct reservation *next, *previous;
 };
 
@@ -44,18 +49,15 @@ static void reservation_drop(struct guard *guard, struct reservation *reservatio
         guard->reservations = reservation->next;
     }
     guard->reservation_count--;
+    if (reservation->granted) {
+        pb__reserved_budgets__free_unpacked(reservation->granted, NULL);
+    }
     free(reservation);
 }
 
 void guard_funds_done(struct guard *guard)
 {
-    struct reservation *next = NULL;
-    for (struct reservation *one = guard->reservations; one; one = next) {
-        next = one->next;
-        free(one);
-    }
-    guard->reservations      = NULL;
-    guard->reservation_count = 0;
+    while (guard->reservations) reservation_drop(guard, guard->reservations);
 }
 
 struct loop *guard_loop(const struct guard *guard)
@@ -151,6 +153,41 @@ static enum guard_verdict verdict_of(const Pb__ReservedBudgets *said)
     }
 }
 
+/* Owned. NULL: an older scheduler does not say whom it charges, or it cannot be read. */
+static Pb__ReservedBudgets *copy_of(const Pb__ReservedBudgets *said)
+{
+    if (said->n_budgets == 0) return NULL;
+    uint8_t *text             = mem_new(pb__reserved_budgets__get_packed_size(said) + 1, 1);
+    size_t packed             = pb__reserved_budgets__pack(said, text);
+    Pb__ReservedBudgets *copy = pb__reserved_budgets__unpack(NULL, packed, text);
+    free(text);
+    return copy;
+}
+
+static void name_payers(struct reservation *reservation, const Pb__ReservedBudgets *said)
+{
+    Pb__CallEnd *end     = &reservation->end;
+    reservation->granted = copy_of(said);
+    if (!reservation->granted) return;
+    end->namespace_ = reservation->granted->namespace_;
+    end->budgets    = reservation->granted->budgets;
+    end->n_budgets  = reservation->granted->n_budgets;
+}
+
+/* Its call is over, and has used nothing. */
+static void give_back(struct guard *guard, struct reservation *reservation)
+{
+    const Pb__Usage nothing        = PB__USAGE__INIT;
+    const Pb__CallEnd *end         = &reservation->end;
+    const struct usage_owner owner = {.namespace_ = "", .key = "", .ends = &end, .end_count = 1};
+    if (!reservation->granted || !guard->journal) {
+        tell(guard);
+        return;
+    }
+    guard_note_usage(guard, &owner, &nothing);
+    reservation_drop(guard, reservation);
+}
+
 static void on_reserved(void *context, void *about, const struct rpc_answer *answer)
 {
     struct guard *guard             = context;
@@ -169,10 +206,11 @@ static void on_reserved(void *context, void *about, const struct rpc_answer *ans
     if (fund) fund->output_tokens = is_held ? said->output_tokens : -1;
     if (fund && !is_held) fund->reservation = NULL;
     if (!is_held) reservation->fund = NULL;
+    if (is_held) name_payers(reservation, said);
     if (said && !is_held) {
         reservation_drop(guard, reservation); /* there is nothing to settle */
     } else if (!reservation->fund) {
-        tell(guard); /* its call is over; or nobody knows whether it was let go: it was not made */
+        give_back(guard, reservation); /* or nobody knows whether it was let go: it was not made */
     }
     if (fund) fund->decided(verdict, &refusal, fund->context);
 }
@@ -207,17 +245,29 @@ static int64_t tokens_of(const Pb__Usage *usage)
     return is_over ? INT64_MAX : tokens;
 }
 
-void guard_settle(struct guard *guard, struct guard_fund *fund, const Pb__Usage *used)
+const Pb__CallEnd *guard_end(struct guard *guard, const struct guard_fund *fund,
+                             const Pb__Usage *used)
 {
     struct reservation *reservation = fund->reservation;
-    if (!reservation) return;
-    fund->reservation = NULL;
-    reservation->fund = NULL;
+    if (!reservation) return NULL;
     if (used) {
         bool is_unknown              = used->cost_source == PB__COST_SOURCE__COST_SOURCE_UNKNOWN;
         reservation->end.used_tokens = tokens_of(used);
         reservation->end.used_nanos  = used->cost_usd_nanos;
         reservation->end.unpriced    = is_unknown && reservation->end.used_tokens > 0;
     }
-    if (!reservation->is_asking) tell(guard);
+    reservation->is_kept = reservation->granted && guard->journal;
+    return reservation->is_kept ? &reservation->end : NULL;
+}
+
+void guard_settle(struct guard *guard, struct guard_fund *fund)
+{
+    struct reservation *reservation = TAKE(fund->reservation);
+    if (!reservation) return;
+    reservation->fund = NULL;
+    if (reservation->is_kept) {
+        reservation_drop(guard, reservation);
+    } else if (!reservation->is_asking) {
+        tell(guard);
+    }
 }

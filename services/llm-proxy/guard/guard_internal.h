@@ -57,7 +57,7 @@ struct guard {
     struct usage_journal *journal; /* NULL: none */
     bool is_telling_usage;         /* a report is under way */
     bool is_usage_unheard;         /* the last one was not counted */
-    bool tells_soon;               /* what runs are charged does not wait for the next second */
+    bool tells_soon;               /* when it has been answered, the next one does not wait */
     bool may_tell_again;           /* the process stops, and the report under way is from before */
 };
 
@@ -90,5 +90,8 @@ void guard_runs_done(struct guard *guard);
 
 /* Every second: tells the oldest report that is not counted, unless one is under way. */
 void guard_tell_usage(struct guard *guard);
+
+/* What budgets and runs are charged does not wait for the next second. */
+void guard_tell_soon(struct guard *guard);
 
 #endif

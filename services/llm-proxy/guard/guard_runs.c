@@ -67,8 +67,8 @@ static void give_back(struct guard *guard, const struct run_question *question,
     const struct usage_owner owner = {
         .namespace_ = said->namespace_, .key = "", .run = said->run, .call = question->call.text};
     bool is_granted = said->verdict == PB__BUDGET_VERDICT__BUDGET_VERDICT_GRANTED;
-    if (question->is_more || !is_granted || !guard->journal) return;
-    usage_journal_add(guard->journal, &owner, &nothing, clock_unix_us());
+    if (question->is_more || !is_granted) return;
+    guard_note_usage(guard, &owner, &nothing);
     guard_tell_usage(guard);
 }
 
@@ -157,7 +157,6 @@ void guard_leave_run(struct guard *guard, struct guard_run *run)
     run->question = NULL;
     if (!run->run) return;
     pb__reserved_run__free_unpacked(run->run, NULL);
-    run->run          = NULL;
-    guard->tells_soon = true;
-    guard_tell_usage(guard);
+    run->run = NULL;
+    guard_tell_soon(guard);
 }

@@ -1,4 +1,5 @@
 /* What calls that are no jobs have used: told to the scheduler, one report at a time. */
+#include "base/clock.h"
 #include "base/log.h"
 #include "llm-proxy/guard/guard_internal.h"
 #include "usage.pb-c.h"
@@ -48,6 +49,19 @@ void guard_tell_usage(struct guard *guard)
         .service = &pb__usages__descriptor, .method = "Report", .message = report};
     guard->is_telling_usage = guard_ask(guard, NULL, &request, on_counted);
     if (!guard->is_telling_usage) guard->is_usage_unheard = true;
+}
+
+void guard_tell_soon(struct guard *guard)
+{
+    guard->tells_soon = true;
+    guard_tell_usage(guard);
+}
+
+void guard_note_usage(struct guard *guard, const struct usage_owner *owner, const Pb__Usage *used)
+{
+    if (!guard->journal) return;
+    usage_journal_add(guard->journal, owner, used, clock_unix_us());
+    if (owner->end_count > 0) guard_tell_soon(guard);
 }
 
 void guard_tell_usage_last(struct guard *guard)

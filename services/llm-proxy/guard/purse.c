@@ -154,14 +154,42 @@ bool purse_draw(struct purse *purse, int64_t output_tokens)
 /* --- the end -----------------------------------------------------------------------------------
  */
 
-/* All of it is charged to what was set aside first; the rest comes back. */
-void purse_settle(struct purse *purse, const Pb__Usage *used)
+/* What its budgets are told; all of it is charged to what was set aside first. `room` for all. */
+static size_t collect_ends(const struct purse *purse, const Pb__Usage *used,
+                           const Pb__CallEnd **room)
+{
+    size_t count = 0;
+    room[count]  = guard_end(purse->guard, &purse->fund, used);
+    count += room[count] != NULL;
+    for (const struct purse_step *step = purse->steps; step; step = step->next) {
+        room[count] = guard_end(purse->guard, &step->fund, NULL);
+        count += room[count] != NULL;
+    }
+    return count;
+}
+
+/* In one piece: no budget is charged with what is not counted, whoever dies. */
+static void note(const struct purse *purse, const struct usage_owner *owner, const Pb__Usage *used)
+{
+    static const Pb__Usage nothing = PB__USAGE__INIT;
+    struct usage_owner whole       = {.namespace_ = "", .key = ""};
+    size_t count                   = 1;
+    for (const struct purse_step *step = purse->steps; step; step = step->next) count++;
+    if (owner) whole = *owner;
+    whole.ends      = mem_new(count, sizeof *whole.ends);
+    whole.end_count = collect_ends(purse, owner && used->calls > 0 ? used : NULL, whole.ends);
+    guard_note_usage(purse->guard, &whole, owner ? used : &nothing);
+    free(whole.ends);
+}
+
+void purse_settle(struct purse *purse, const struct usage_owner *owner, const Pb__Usage *used)
 {
     if (loop_timer_is_set(&purse->late)) loop_timer_clear(guard_loop(purse->guard), &purse->late);
-    guard_settle(purse->guard, &purse->fund, used);
+    note(purse, owner, used);
+    guard_settle(purse->guard, &purse->fund);
     for (struct purse_step *next = NULL; purse->steps; purse->steps = next) {
         next = purse->steps->next;
-        guard_settle(purse->guard, &purse->steps->fund, NULL);
+        guard_settle(purse->guard, &purse->steps->fund);
         free(purse->steps);
     }
     purse->is_drawing     = false;

@@ -43,8 +43,9 @@ bool purse_is_outgrown(const struct purse *purse, int64_t output_tokens);
  * already. */
 bool purse_draw(struct purse *purse, int64_t output_tokens);
 
-/** The call is over and has used that; as guard_settle(). `drawn` is not called any more. What a
- * run is to be charged is in the journal before (guard_leave_run()). */
-void purse_settle(struct purse *purse, const Pb__Usage *used);
+/** The call is over and has used that (`owner` NULL: somebody else counts it, and is charged): it
+ * is in the journal, with what its budgets and its run are charged, and told soon. `drawn` is not
+ * called any more. */
+void purse_settle(struct purse *purse, const struct usage_owner *owner, const Pb__Usage *used);
 
 #endif

@@ -122,6 +122,37 @@ static void freshen(struct usage_chapter *chapter, struct usage_row *row,
     chapter->fresh_count++;
 }
 
+/* --- ends --------------------------------------------------------------------------------------
+ */
+
+/* Takes it. */
+static void take_end(struct usage_chapter *chapter, Pb__CallEnd *end)
+{
+    if (chapter->end_count == chapter->end_room) {
+        chapter->end_room = chapter->end_room ? 2 * chapter->end_room : 16;
+        chapter->ends     = mem_resize(chapter->ends, chapter->end_room, sizeof *chapter->ends);
+    }
+    chapter->ends[chapter->end_count++] = end;
+}
+
+static Pb__CallEnd *end_copy(const Pb__CallEnd *end)
+{
+    uint8_t *text     = mem_new(pb__call_end__get_packed_size(end) + 1, 1);
+    size_t size       = pb__call_end__pack(end, text);
+    Pb__CallEnd *copy = pb__call_end__unpack(NULL, size, text);
+    free(text);
+    ASSERT(copy); /* it was packed just now */
+    return copy;
+}
+
+void usage_chapter_end(struct usage_chapter *chapter, const Pb__CallEnd *end)
+{
+    take_end(chapter, end_copy(end));
+}
+
+/* --- a chapter ---------------------------------------------------------------------------------
+ */
+
 struct usage_chapter *usage_chapter_new(const char *folder, const char *source, uint64_t number)
 {
     struct usage_chapter *chapter = mem_new(1, sizeof *chapter);
@@ -141,7 +172,11 @@ void usage_chapter_free(struct usage_chapter *chapter)
     if (!chapter) return;
     if (chapter->fd >= 0) (void)close(chapter->fd);
     for (size_t i = 0; i < chapter->count; i++) free(chapter->rows[i]);
+    for (size_t i = 0; i < chapter->end_count; i++) {
+        pb__call_end__free_unpacked(chapter->ends[i], NULL);
+    }
     free(chapter->rows);
+    free(chapter->ends);
     map_free(chapter->by_name);
     free(chapter);
 }
@@ -154,20 +189,17 @@ void usage_chapter_remove(const struct usage_chapter *chapter)
 /* --- writing -----------------------------------------------------------------------------------
  */
 
-static bool put_frame(Pb__UsageRecord **rows, size_t count, struct buf *out)
+static bool put_frame(const Pb__UsageReport *frame, struct buf *out)
 {
-    Pb__UsageReport frame = PB__USAGE_REPORT__INIT;
     uint8_t digest[SHA256_SIZE];
-    frame.rows   = rows;
-    frame.n_rows = count;
-    size_t size  = pb__usage_report__get_packed_size(&frame);
-    size_t from  = out->len;
-    char *place  = buf_reserve(out, HEAD_SIZE + size);
+    size_t size = pb__usage_report__get_packed_size(frame);
+    size_t from = out->len;
+    char *place = buf_reserve(out, HEAD_SIZE + size);
     if (!place) return false;
     buf_commit(out, HEAD_SIZE + size);
     struct buf head = buf_init(HEAD_SIZE);
     (void)buf_put_u32(&head, (uint32_t)size);
-    (void)pb__usage_report__pack(&frame, (uint8_t *)out->ptr + from + HEAD_SIZE);
+    (void)pb__usage_report__pack(frame, (uint8_t *)out->ptr + from + HEAD_SIZE);
     sha256((bytes){out->ptr + from + HEAD_SIZE, size}, digest);
     (void)buf_put(&head, digest, CHECK_SIZE);
     memcpy(out->ptr + from, head.ptr, HEAD_SIZE);
@@ -180,7 +212,7 @@ static status cannot(const char *what, const char *path, struct error *reterr)
     return fail(reterr, STATUS_UNAVAILABLE, "cannot %s %s: %m", what, path);
 }
 
-static status append(struct usage_chapter *chapter, Pb__UsageRecord **rows, size_t count,
+static status append(struct usage_chapter *chapter, const Pb__UsageReport *added,
                      struct error *reterr)
 {
     CLEANUP(buf_done) struct buf frame = buf_init(USAGE_FRAME_MAX);
@@ -188,7 +220,7 @@ static status append(struct usage_chapter *chapter, Pb__UsageRecord **rows, size
         chapter->fd = open(chapter->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     }
     if (chapter->fd < 0) return cannot("write", chapter->path, reterr);
-    if (!put_frame(rows, count, &frame)) {
+    if (!put_frame(added, &frame)) {
         return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the usage of a call is too large");
     }
     if (file_write(chapter->fd, bytes_from(buf_str(&frame)))) {
@@ -208,20 +240,32 @@ void usage_chapter_add(struct usage_chapter *chapter, Pb__UsageRecord **rows, si
     }
 }
 
+bool usage_chapter_is_unwritten(const struct usage_chapter *chapter)
+{
+    bool has_file = *chapter->path != '\0';
+    return has_file && (chapter->fresh_count > 0 || chapter->written_ends < chapter->end_count);
+}
+
 bool usage_chapter_write(struct usage_chapter *chapter, struct error *reterr)
 {
     size_t count = chapter->fresh_count;
-    if (count == 0) return true;
-    chapter->fresh_count   = 0;
-    Pb__UsageRecord *rows  = mem_new(count, sizeof *rows);
-    Pb__UsageRecord **list = mem_new(count, sizeof(Pb__UsageRecord *));
+    if (!usage_chapter_is_unwritten(chapter)) return true;
+    Pb__UsageReport added  = PB__USAGE_REPORT__INIT;
+    Pb__UsageRecord *rows  = mem_new(count + 1, sizeof *rows);
+    Pb__UsageRecord **list = mem_new(count + 1, sizeof(Pb__UsageRecord *));
     size_t at              = count; /* the newest is the first */
     for (struct usage_row *row = chapter->fresh; row; row = row->next_fresh) {
         rows[--at]        = row->record;
         rows[at].counters = &row->unwritten;
         list[at]          = &rows[at];
     }
-    bool is_written = append(chapter, list, count, reterr) == STATUS_OK;
+    added.rows            = list;
+    added.n_rows          = count;
+    added.ends            = chapter->ends + chapter->written_ends;
+    added.n_ends          = chapter->end_count - chapter->written_ends;
+    bool is_written       = append(chapter, &added, reterr) == STATUS_OK;
+    chapter->fresh_count  = 0;
+    chapter->written_ends = chapter->end_count;
     for (struct usage_row *row = TAKE(chapter->fresh); row; row = row->next_fresh) {
         row->is_fresh = false;
         pb__usage_counters__init(&row->unwritten);
@@ -236,8 +280,13 @@ static void write_anew(struct usage_chapter *chapter)
 {
     char path[PATH_MAX + sizeof ".new"];
     CLEANUP(buf_done) struct buf frame = buf_init(USAGE_FRAME_MAX);
+    Pb__UsageReport all                = PB__USAGE_REPORT__INIT;
+    all.rows                           = chapter->rows;
+    all.n_rows                         = chapter->count;
+    all.ends                           = chapter->ends;
+    all.n_ends                         = chapter->end_count;
     (void)snprintf(path, sizeof path, "%s.new", chapter->path);
-    if (!put_frame(chapter->rows, chapter->count, &frame) || frame.len >= chapter->size) return;
+    if (!put_frame(&all, &frame) || frame.len >= chapter->size) return;
     int fd          = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     bool is_written = fd >= 0 && file_write(fd, bytes_from(buf_str(&frame))) && fdatasync(fd) == 0;
     if (fd >= 0) (void)close(fd);
@@ -286,6 +335,11 @@ size_t usage_chapter_parse(struct usage_chapter *chapter, bytes file)
         for (size_t i = 0; i < frame->n_rows; i++) {
             if (frame->rows[i]->counters) (void)add_row(chapter, frame->rows[i]);
         }
+        for (size_t i = 0; i < frame->n_ends; i++) {
+            take_end(chapter, frame->ends[i]);
+            frame->ends[i] = NULL;
+        }
+        frame->n_ends = 0;
         pb__usage_report__free_unpacked(frame, NULL);
         at += HEAD_SIZE + size;
     }
@@ -305,6 +359,7 @@ status usage_chapter_load(struct usage_chapter *chapter, struct error *reterr)
     }
     (void)close(fd);
     if (got < 0) return cannot("read", chapter->path, reterr);
-    chapter->size = usage_chapter_parse(chapter, (bytes){buf_str(&file).ptr, file.len});
+    chapter->size         = usage_chapter_parse(chapter, (bytes){buf_str(&file).ptr, file.len});
+    chapter->written_ends = chapter->end_count;
     return STATUS_OK;
 }

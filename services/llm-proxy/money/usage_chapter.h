@@ -1,8 +1,9 @@
 /**
- * usage_chapter: usage added up by its names, in memory and in a file: a part of usage_journal.h.
+ * usage_chapter: usage added up by its names, and ends of calls that budgets are charged with, in
+ * memory and in a file: a part of usage_journal.h.
  *
  * The file is a list of frames: size u32 (big-endian), 8 bytes of the SHA-256 of the rest, and a
- * packed UsageReport of which only the rows are set.
+ * packed UsageReport of which only the rows and ends are set.
  */
 #ifndef LLM_PROXY_USAGE_CHAPTER_H
 #define LLM_PROXY_USAGE_CHAPTER_H
@@ -28,6 +29,9 @@ struct usage_chapter {
     size_t count, room;
     struct usage_row *fresh; /* of these, what was added since the last frame */
     size_t fresh_count;
+    Pb__CallEnd **ends; /* owned, each as well */
+    size_t end_count, end_room;
+    size_t written_ends; /* of these, in frames */
     struct usage_chapter *next;
 };
 
@@ -37,6 +41,12 @@ void usage_chapter_free(struct usage_chapter *chapter);
 
 /** Adds rows; the file has them after usage_chapter_write(). */
 void usage_chapter_add(struct usage_chapter *chapter, Pb__UsageRecord **rows, size_t count);
+
+/** Adds a copy of an end, likewise. */
+void usage_chapter_end(struct usage_chapter *chapter, const Pb__CallEnd *end);
+
+/** Says whether the file lacks something that was added. */
+bool usage_chapter_is_unwritten(const struct usage_chapter *chapter);
 
 /** Appends to the file what was added since, as one frame with one row of each name. False: it is
  * in memory only, `reterr` says why, and it is not tried again. */

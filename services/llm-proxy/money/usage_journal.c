@@ -60,7 +60,7 @@ static void note_size(struct usage_journal *journal, size_t before, size_t after
 static void write_last(struct usage_journal *journal)
 {
     struct error error = {};
-    if (journal->last->fresh_count == 0) return; /* that says nothing of the disk */
+    if (!usage_chapter_is_unwritten(journal->last)) return; /* that says nothing of the disk */
     size_t before = journal->last->size;
     bool is_kept  = usage_chapter_write(journal->last, &error);
     note_size(journal, before, journal->last->size);
@@ -104,7 +104,7 @@ static status load(struct usage_journal *journal, struct usage_chapter **found, 
 {
     for (size_t i = 0; i < count; i++) {
         TRY(usage_chapter_load(found[i], reterr));
-        if (found[i]->count > 0) {
+        if (found[i]->count > 0 || found[i]->end_count > 0) {
             note_size(journal, 0, found[i]->size);
             append(journal, TAKE(found[i]));
             continue;
@@ -202,16 +202,14 @@ static void add_label(struct usage_chapter *chapter, const struct usage_owner *o
     usage_chapter_add(chapter, list, ARRAY_LEN(list));
 }
 
-void usage_journal_add(struct usage_journal *journal, const struct usage_owner *owner,
-                       const Pb__Usage *used, int64_t now_us)
+/* What it has used, and once more for each of its labels. */
+static void add_usage(struct usage_chapter *chapter, const struct usage_owner *owner,
+                      const Pb__Usage *used, Pb__UsageCounters *counters, int64_t now_us)
 {
     Pb__UsageRecord row;
     Pb__UsageRecord *list[] = {&row};
-    Pb__UsageCounters counters;
-    usage_counters_fill(used, &counters);
-    bool is_none = usage_counters_are_zero(&counters);
-    if (is_none && !owner->call) return;
-    begin_row(&row, owner, &counters, now_us);
+    bool is_none            = usage_counters_are_zero(counters);
+    begin_row(&row, owner, counters, now_us);
     row.key      = shown(owner->key);
     row.provider = shown(used->provider);
     row.model    = shown(used->model);
@@ -221,12 +219,25 @@ void usage_journal_add(struct usage_journal *journal, const struct usage_owner *
         row.call        = owner->call;
         row.cost_source = used->cost_source;
     }
-    struct usage_chapter *chapter = open_chapter(journal);
     usage_chapter_add(chapter, list, ARRAY_LEN(list));
     for (size_t i = 0; i < owner->label_count && i < LABELS_MAX && !is_none; i++) {
-        add_label(chapter, owner, owner->labels[i], &counters, now_us);
+        add_label(chapter, owner, owner->labels[i], counters, now_us);
     }
-    if (chapter->count >= USAGE_CHAPTER_ROWS_MAX) close_last(journal);
+}
+
+void usage_journal_add(struct usage_journal *journal, const struct usage_owner *owner,
+                       const Pb__Usage *used, int64_t now_us)
+{
+    Pb__UsageCounters counters;
+    usage_counters_fill(used, &counters);
+    bool is_counted = owner->call || !usage_counters_are_zero(&counters);
+    if (!is_counted && owner->end_count == 0) return;
+    struct usage_chapter *chapter = open_chapter(journal);
+    if (is_counted) add_usage(chapter, owner, used, &counters, now_us);
+    for (size_t i = 0; i < owner->end_count; i++) usage_chapter_end(chapter, owner->ends[i]);
+    bool is_full =
+        chapter->count >= USAGE_CHAPTER_ROWS_MAX || chapter->end_count >= USAGE_CHAPTER_ENDS_MAX;
+    if (is_full) close_last(journal);
 }
 
 void usage_journal_write(struct usage_journal *journal)
@@ -249,6 +260,8 @@ const Pb__UsageReport *usage_journal_next(struct usage_journal *journal)
     journal->report.number = chapter->number;
     journal->report.rows   = chapter->rows;
     journal->report.n_rows = chapter->count;
+    journal->report.ends   = chapter->ends;
+    journal->report.n_ends = chapter->end_count;
     return &journal->report;
 }
 

@@ -1,5 +1,6 @@
 /**
- * usage_journal: what calls that are no jobs have used, kept until the scheduler has counted it.
+ * usage_journal: what calls that are no jobs have used, and what budgets are charged with them,
+ * kept until the scheduler has counted it.
  *
  * Each call is added when it ends, and goes to a file before its client gets the last byte, with
  * those that end in the same turn of the loop (write(2): it outlives the process, not the machine).
@@ -22,7 +23,8 @@
 #include "usage.pb-c.h"
 
 enum {
-    USAGE_CHAPTER_ROWS_MAX = 1'000,   /* a chapter with more ends; a call adds at most 49 */
+    USAGE_CHAPTER_ROWS_MAX = 1'000,   /* a chapter with more is over; a call adds at most 49 */
+    USAGE_CHAPTER_ENDS_MAX = 1'000,   /* likewise; a call adds one for each time it has drawn */
     USAGE_CHAPTER_SIZE_MAX = 4 << 20, /* bytes of its file, likewise */
     USAGE_NAME_MAX         = 255,     /* bytes; a longer name is counted as "(long name)" */
 };
@@ -44,11 +46,13 @@ struct usage_owner {
     size_t label_count;
     const char *workflow, *run; /* that it is charged to; NULL: none */
     const char *call;           /* as that run's partition knows it (guard.h) */
+    const Pb__CallEnd **ends;   /* what its budgets are told with it */
+    size_t end_count;
 };
 
-/** A call has ended and used that; one that has used nothing is not kept, unless a run waits for
- * it. The file has it after usage_journal_write(), which belongs before what tells its client the
- * end. */
+/** A call has ended and used that; one that has used nothing is not kept, unless a run or a budget
+ * waits for it. The file has it after usage_journal_write(), which belongs before what tells its
+ * client the end. */
 void usage_journal_add(struct usage_journal *journal, const struct usage_owner *owner,
                        const Pb__Usage *used, int64_t now_us);
 

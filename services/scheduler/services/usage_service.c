@@ -1,6 +1,7 @@
 /* What models have cost: the rows of all partitions of this process, added up. */
 #include "base/clock.h"
 #include "fleet/usage_sum.h"
+#include "scheduler/engine/budgets/book.h"
 #include "scheduler/services/call.h"
 #include "scheduler/services/services.h"
 #include "usage.pb-c.h"
@@ -12,8 +13,8 @@ enum {
     ROW_ARENA_MAX = 1 << 20,
     VALUE_MAX     = 1'024, /* bytes */
     SOURCE_SIZE   = 32,
-    ROWS_MAX      = 10'000,
-    NAMES_MAX     = 2'000, /* bytes of all names of a row */
+    ROWS_MAX      = 10'000, /* and ends */
+    NAMES_MAX     = 2'000,  /* bytes of all names of a row */
 };
 #define DAY_US INT64_C(86'400'000'000)
 
@@ -127,10 +128,22 @@ static status sum(struct rpc_call *call, struct error *reterr)
 /* --- of calls that are no jobs -----------------------------------------------------------------
  */
 
+static bool is_fine_end(const Pb__CallEnd *end)
+{
+    bool is_fine = id_is_valid(str_from(end->call)) && strlen(end->namespace_) <= NAMES_MAX &&
+                   end->n_budgets <= BUDGET_PAYERS_MAX + RUN_PURSES_MAX;
+    for (size_t i = 0; is_fine && i < end->n_budgets; i++) {
+        is_fine = strlen(end->budgets[i]) <= BUDGET_NAME_MAX;
+    }
+    return is_fine;
+}
+
 static bool is_fine(const Pb__UsageReport *report)
 {
     str source   = str_from(report->source);
-    bool is_fine = source.len == SOURCE_SIZE && report->number > 0 && report->n_rows <= ROWS_MAX;
+    bool is_fine = source.len == SOURCE_SIZE && report->number > 0 && report->n_rows <= ROWS_MAX &&
+                   report->n_ends <= ROWS_MAX;
+    for (size_t i = 0; is_fine && i < report->n_ends; i++) is_fine = is_fine_end(report->ends[i]);
     for (size_t i = 0; is_fine && i < report->n_rows; i++) {
         const Pb__UsageRecord *row = report->rows[i];
         size_t size = strlen(row->namespace_) + strlen(row->key) + strlen(row->workflow) +
@@ -167,8 +180,8 @@ static status report(struct rpc_call *call, struct error *reterr)
     if (!scheduler_shard(call->context, 0)) return call_moved(call, 0);
     if (!is_fine(call->request)) {
         return fail(reterr, STATUS_INVALID_ARGUMENT,
-                    "a report has a source of %d digits, a number, and at most %d rows with "
-                    "counters, and names of at most %d bytes",
+                    "a report has a source of %d digits, a number, at most %d rows with counters, "
+                    "and ends of calls that have an id, and names of at most %d bytes",
                     SOURCE_SIZE, ROWS_MAX, NAMES_MAX);
     }
     struct command *command = call_command(call, COMMAND_REPORT_USAGE, 0);

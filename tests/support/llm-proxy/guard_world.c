@@ -4,6 +4,7 @@
 #include "base/id.h"
 #include "base/mem.h"
 #include "support/cmocka.h"
+#include "usage.pb-c.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,7 +76,28 @@ static status reserve(struct rpc_call *call, struct error *)
     to->needs_price = said->needs_price;
     to->resets_us   = said->resets_us;
     to->reason      = said->verdict == GRANTED ? "" : "budget `b`: it is spent";
+    if (is_held && !said->is_old) {
+        static const char *names[] = {"b", "run/r"};
+        to->namespace_             = request->namespace_;
+        to->budgets                = names;
+        to->n_budgets              = ARRAY_LEN(names);
+    }
     return answer(call, said->fails_to_reserve ? STATUS_INTERNAL : STATUS_OK);
+}
+
+static void take_end(struct world *world, const Pb__CallEnd *end)
+{
+    struct said *said     = &world->said;
+    struct booked *booked = book_of(world, end->call, false);
+    if (booked) booked->ends++;
+    if (booked) booked->tokens += end->used_tokens;
+    if (said->end_count == ENDS_MAX) return;
+    struct ended *ended = &said->ends[said->end_count++];
+    (void)snprintf(ended->call, sizeof ended->call, "%s", end->call);
+    ended->tokens      = end->used_tokens;
+    ended->nanos       = end->used_nanos;
+    ended->is_unpriced = end->unpriced;
+    ended->payers      = end->n_budgets;
 }
 
 static status settle(struct rpc_call *call, struct error *)
@@ -87,20 +109,37 @@ static status settle(struct rpc_call *call, struct error *)
         said->fails_to_settle--;
         return answer(call, STATUS_INTERNAL);
     }
-    for (size_t i = 0; i < request->n_ends; i++) {
-        struct booked *booked = book_of(call->context, request->ends[i]->call, false);
-        if (!booked) continue;
-        booked->ends++;
-        booked->tokens += request->ends[i]->used_tokens;
-    }
-    for (size_t i = 0; i < request->n_ends && said->end_count < ENDS_MAX; i++) {
-        struct ended *ended = &said->ends[said->end_count++];
-        (void)snprintf(ended->call, sizeof ended->call, "%s", request->ends[i]->call);
-        ended->tokens      = request->ends[i]->used_tokens;
-        ended->nanos       = request->ends[i]->used_nanos;
-        ended->is_unpriced = request->ends[i]->unpriced;
-    }
+    for (size_t i = 0; i < request->n_ends; i++) take_end(call->context, request->ends[i]);
     return answer(call, STATUS_OK);
+}
+
+static void count_usage(struct world *world, const Pb__UsageReport *report)
+{
+    struct said *said = &world->said;
+    bool is_same      = strcmp(world->source, report->source) == 0;
+    if (is_same && report->number <= world->last_report) return;
+    (void)snprintf(world->source, sizeof world->source, "%s", report->source);
+    world->last_report = report->number;
+    said->counted++;
+    for (size_t i = 0; i < report->n_rows; i++) {
+        const Pb__UsageRecord *row = report->rows[i];
+        if (*row->label) continue;
+        said->counted_tokens += row->counters->input_tokens + row->counters->output_tokens;
+    }
+    for (size_t i = 0; i < report->n_ends; i++) take_end(world, report->ends[i]);
+}
+
+static status report_usage(struct rpc_call *call, struct error *)
+{
+    struct said *said = said_of(call);
+    if (said->fails_to_count > 0) {
+        said->fails_to_count--;
+        return answer(call, STATUS_UNAVAILABLE);
+    }
+    count_usage(call->context, call->request);
+    if (said->loses_counted == 0) return answer(call, STATUS_OK);
+    said->loses_counted--;
+    return answer(call, STATUS_UNAVAILABLE);
 }
 
 static void fill_breaker(struct said *said, const Pb__TargetReport *report, Pb__BreakerView *view)
@@ -301,6 +340,7 @@ static const struct rpc_method budget_methods[]  = {{.name = "List", .handle = l
                                                     {.name = "Settle", .handle = settle},
                                                     {}};
 static const struct rpc_method breaker_methods[] = {{.name = "Report", .handle = report}, {}};
+static const struct rpc_method usage_methods[]   = {{.name = "Report", .handle = report_usage}, {}};
 static const struct rpc_method limit_methods[]   = {
       {.name = "List", .handle = list_limits}, {.name = "Lease", .handle = lease}, {}};
 
@@ -322,10 +362,23 @@ struct said guard_world_look(struct world *world)
 }
 
 /* Its answer is about to be posted to the loop. */
-static void on_observed(const struct rpc_observation *, void *context)
+static void on_observed(const struct rpc_observation *observation, void *context)
 {
     struct world *world = context;
-    atomic_fetch_add(&world->answered, 1);
+    bool is_each_second = strcmp(observation->service, "tutti.v1.Usages") != 0;
+    if (is_each_second) atomic_fetch_add(&world->answered, 1);
+}
+
+void guard_world_settle(struct world *world)
+{
+    for (int i = 0; i < TURNS_MAX; i++) {
+        bool is_known =
+            guard_unsettled(world->guard) == 0 && !usage_journal_is_pending(world->journal);
+        if (is_known) return;
+        atomic_fetch_add(&world->now_ms, SECOND_MS / 10);
+        loop_turn(world->loop, 1);
+    }
+    fail_msg("%zu calls are not settled", guard_unsettled(world->guard));
 }
 
 void guard_world_tick(struct world *world)
@@ -356,11 +409,13 @@ void guard_world_begin(struct world *world, struct said said)
     const struct rpc_service services[]    = {{&pb__budgets__descriptor, budget_methods, world},
                                               {&pb__breakers__descriptor, breaker_methods, world},
                                               {&pb__limits__descriptor, limit_methods, world},
+                                              {&pb__usages__descriptor, usage_methods, world},
                                               {}};
     const struct rpc_server_options server = {
         .url = world->url, .services = services, .drain_ms = 100};
     static const ProtobufCServiceDescriptor *const asked[] = {
-        &pb__budgets__descriptor, &pb__breakers__descriptor, &pb__limits__descriptor, NULL};
+        &pb__budgets__descriptor, &pb__breakers__descriptor, &pb__limits__descriptor,
+        &pb__usages__descriptor, NULL};
     struct error error = {};
     if (rpc_server_start(&server, &world->server, &error) != STATUS_OK) fail_msg("%s", error.text);
     const struct rpc_client_options client = {.endpoints = world->url,
@@ -376,6 +431,8 @@ void guard_world_begin(struct world *world, struct said said)
     world->catalog->providers[1].name = "two";
     world->catalog->provider_count    = 2;
     world->guard                      = guard_new(world->loop, world->catalog);
+    assert_int_equal(usage_journal_open(NULL, &world->journal, &error), STATUS_OK);
+    guard_set_journal(world->guard, world->journal);
     guard_start(world->guard, world->client, "proxy");
     guard_world_refresh(world);
 }
@@ -387,6 +444,7 @@ void guard_world_end(struct world *world)
     loop_turn(world->loop, 0); /* what was posted meanwhile */
     guard_stop(world->guard);
     guard_freep(&world->guard);
+    usage_journal_freep(&world->journal);
     loop_free(world->loop);
     (void)pthread_mutex_destroy(&world->mutex);
     free(world->catalog);

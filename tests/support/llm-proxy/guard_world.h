@@ -32,6 +32,7 @@ struct ended {
     char call[CALL_SIZE];
     int64_t tokens, nanos;
     bool is_unpriced;
+    size_t payers; /* that were named with its end */
 };
 
 /* A call that something was set aside for, and how often its end was heard. */
@@ -49,6 +50,9 @@ struct said {
     int64_t output_tokens; /* that fit into what is set aside */
     int64_t resets_us;
     unsigned fails_to_settle; /* as often */
+    unsigned fails_to_count;  /* reports of usage: as often, */
+    unsigned loses_counted;   /* and so often its answers alone are lost */
+    bool is_old;              /* it does not say whom it charges */
     Pb__BreakerState breaker; /* of "llm:one" */
     int64_t rests_until_us;
     unsigned probes;  /* that it gives */
@@ -69,8 +73,10 @@ struct said {
     int64_t open_us; /* of the breaker, after three failures; 0: as usual */
 
     unsigned listed, reserved, settled, reports, failures;
-    struct ended ends[ENDS_MAX];
+    struct ended ends[ENDS_MAX]; /* by whichever way */
     size_t end_count;
+    unsigned counted;       /* reports of usage, each once */
+    int64_t counted_tokens; /* of them */
     Pb__ProbeEnd probe_end;
     uint32_t held; /* permits, as last heard */
     uint32_t spent, key_asks;
@@ -88,6 +94,9 @@ struct world {
     struct guard *guard;
     pthread_mutex_t mutex;
     struct said said;
+    char source[33]; /* of reports of usage, and the last one that was counted */
+    uint64_t last_report;
+    struct usage_journal *journal; /* in memory */
     struct booked *booked; /* the test's: of all calls, as `said` behind the mutex; NULL: none */
     size_t booked_count;
     atomic_llong now_ms; /* of the loop */
@@ -102,6 +111,9 @@ struct said guard_world_look(struct world *world);
 
 /** A tick, until what it asks has been answered. */
 void guard_world_tick(struct world *world);
+
+/** Ticks pass until the scheduler knows of all calls that are over. */
+void guard_world_settle(struct world *world);
 
 /** Until what was said before it has been heard. */
 void guard_world_refresh(struct world *world);

@@ -81,6 +81,7 @@ static int set_up(void **state)
                                             .print_interrupted = print_interrupted};
     assert_int_equal(answers_open(&answers, &world->answers, &error), STATUS_OK);
     assert_int_equal(usage_journal_open(NULL, &world->journal, &error), STATUS_OK);
+    guard_set_journal(world->guard, world->journal);
     world->recordings = recordings_new(world->loop, world->answers, RECORDING_GRACE_MS);
     world->subscriber = subscriber_new((ProtobufCBinaryData){.data = id, .len = sizeof id}, 1,
                                        world->loop, on_reply);
@@ -89,7 +90,6 @@ static int set_up(void **state)
         (struct rpc_call){.context = world, .request = &world->pull, .response = &world->pulled};
     world->calls = (struct client_calls){.pipeline   = world->pipeline,
                                          .guard      = world->guard,
-                                         .journal    = world->journal,
                                          .answers    = world->answers,
                                          .recordings = world->recordings};
     *state       = world;

@@ -22,7 +22,6 @@ struct proxy {
     struct measures *measures;
     struct arena *arena;
     struct pipeline *pipeline;
-    struct usage_journal *journal;
     struct answers *answers;
     struct recordings *recordings;
     struct subscriber *subscriber;
@@ -77,7 +76,6 @@ static void begin(struct proxy *proxy, uint64_t seed)
     const struct answers_options answers  = {.loop              = proxy->world.loop,
                                              .print_interrupted = print_interrupted};
     assert_int_equal(answers_open(&answers, &proxy->answers, &error), STATUS_OK);
-    assert_int_equal(usage_journal_open(NULL, &proxy->journal, &error), STATUS_OK);
     proxy->recordings = recordings_new(proxy->world.loop, proxy->answers, RECORDING_GRACE_MS);
     proxy->subscriber = subscriber_new((ProtobufCBinaryData){.data = id, .len = sizeof id}, 1,
                                        proxy->world.loop, on_reply);
@@ -86,7 +84,6 @@ static void begin(struct proxy *proxy, uint64_t seed)
         (struct rpc_call){.context = proxy, .request = &proxy->pull, .response = &proxy->pulled};
     proxy->calls = (struct client_calls){.pipeline   = proxy->pipeline,
                                          .guard      = proxy->world.guard,
-                                         .journal    = proxy->journal,
                                          .answers    = proxy->answers,
                                          .recordings = proxy->recordings};
 }
@@ -97,7 +94,6 @@ static void end(struct proxy *proxy)
     recordings_freep(&proxy->recordings);
     answers_freep(&proxy->answers);
     guard_world_end(&proxy->world);
-    usage_journal_freep(&proxy->journal);
     measures_freep(&proxy->measures);
     metrics_free(proxy->metrics);
     arena_free(proxy->arena);
@@ -190,11 +186,14 @@ static void be_scheduler(struct proxy *proxy)
 {
     struct world *world = &proxy->world;
     (void)pthread_mutex_lock(&world->mutex);
-    switch (pick(proxy, 6)) {
+    switch (pick(proxy, 9)) {
     case 0: world->said.verdict = REFUSED; break;
     case 1: world->said.verdict = WAITING; break;
     case 2: world->said.fails_to_reserve = !world->said.fails_to_reserve; break;
     case 3: world->said.fails_to_settle += 2; break;
+    case 4: world->said.fails_to_count += 2; break;
+    case 5: world->said.loses_counted += 2; break;
+    case 6: world->said.is_old = !world->said.is_old; break;
     default: world->said.verdict = GRANTED; world->said.fails_to_reserve = false;
     }
     (void)pthread_mutex_unlock(&world->mutex);
@@ -235,6 +234,7 @@ static void finish(struct proxy *proxy)
     world->said.verdict          = GRANTED;
     world->said.fails_to_reserve = false;
     world->said.fails_to_settle  = 0;
+    world->said.fails_to_count   = 0;
     (void)pthread_mutex_unlock(&world->mutex);
     uint64_t how = pick(proxy, 3);
     while (how == 0 && proxy->subscriber->calls) client_call_cancel(proxy->subscriber->calls);
@@ -248,24 +248,9 @@ static void finish(struct proxy *proxy)
     recordings_abandon(proxy->recordings);
     while (proxy->subscriber->followers) follower_drop(proxy->subscriber->followers);
     assert_int_equal(proxy->calls.count, 0);
-    for (int i = 0; i < TURNS_MAX && guard_unsettled(world->guard) > 0; i++) {
-        atomic_fetch_add(&world->now_ms, SECOND_MS / 10);
-        loop_turn(world->loop, 1);
-    }
-    assert_int_equal(guard_unsettled(world->guard), 0);
+    guard_world_settle(world);
     pipeline_freep(&proxy->pipeline);
     subscriber_free(proxy->subscriber);
-}
-
-static int64_t counted(struct proxy *proxy)
-{
-    int64_t tokens                = 0;
-    const Pb__UsageReport *report = usage_journal_next(proxy->journal);
-    for (size_t i = 0; report && i < report->n_rows; i++) {
-        tokens += report->rows[i]->counters->input_tokens;
-        tokens += report->rows[i]->counters->output_tokens;
-    }
-    return tokens;
 }
 
 static void every_order_settles_once(void **)
@@ -285,9 +270,10 @@ static void every_order_settles_once(void **)
             }
             charged += booked->tokens;
         }
-        if (charged != counted(proxy)) {
+        int64_t counted = guard_world_look(&proxy->world).counted_tokens;
+        if (charged != counted) {
             fail_msg("seed %d: %d tokens are charged, %d counted", (int)seed, (int)charged,
-                     (int)counted(proxy));
+                     (int)counted);
         }
         all += charged;
         end(proxy);

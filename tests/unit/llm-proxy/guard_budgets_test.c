@@ -51,19 +51,23 @@ static enum guard_verdict asked_and_decided(struct world *world, struct heard *h
     return heard->verdict;
 }
 
-/* Ticks pass until nothing is left to tell. */
-static void until_settled(struct world *world)
+/* As purse_settle() does. */
+static void settle(struct world *world, struct heard *heard, const Pb__Usage *used)
 {
-    for (int i = 0; i < TURNS_MAX && guard_unsettled(world->guard) > 0; i++) {
-        atomic_fetch_add(&world->now_ms, SECOND_MS / 10);
-        loop_turn(world->loop, 1);
-    }
-    assert_int_equal(guard_unsettled(world->guard), 0);
+    const Pb__Usage nothing  = PB__USAGE__INIT;
+    const Pb__CallEnd *end   = guard_end(world->guard, &heard->fund, used);
+    struct usage_owner owner = {
+        .namespace_ = "default", .key = "key1", .ends = &end, .end_count = end ? 1 : 0};
+    guard_note_usage(world->guard, &owner, used ? used : &nothing);
+    guard_settle(world->guard, &heard->fund);
 }
 
 static Pb__Usage usage_of(int64_t tokens, int64_t nanos, bool is_priced)
 {
     Pb__Usage usage      = PB__USAGE__INIT;
+    usage.calls          = 1;
+    usage.provider       = "p";
+    usage.model          = "m";
     usage.input_tokens   = tokens - 1;
     usage.output_tokens  = 1;
     usage.cost_usd_nanos = nanos;
@@ -78,36 +82,52 @@ static void where_there_are_no_budgets_nobody_is_asked(void **)
     struct heard heard;
     guard_world_begin(&world, (struct said){.budgets = 0, .verdict = REFUSED});
     assert_int_equal(ask(&world, &heard), GUARD_GO);
-    guard_settle(world.guard, &heard.fund, NULL);
+    settle(&world, &heard, NULL);
     assert_int_equal(guard_world_look(&world).reserved, 0);
     assert_int_equal(guard_unsettled(world.guard), 0);
     guard_world_end(&world);
 }
 
-static void what_it_cost_is_told_until_somebody_hears_it(void **)
+/* What it cost is told until somebody hears it, and then no more: with what it has used, in one
+ * report; to a scheduler that does not say whom it charges, apart from that. */
+static void a_call_is_charged_once(void **)
 {
-    struct world world;
-    struct heard heard;
-    const Pb__Usage used = usage_of(30, 500, true);
-    guard_world_begin(
-        &world,
-        (struct said){.budgets = 1, .verdict = GRANTED, .charged = true, .fails_to_settle = 3});
-    assert_int_equal(asked_and_decided(&world, &heard), GUARD_GO);
-    assert_int_equal(guard_unsettled(world.guard), 1);
-    guard_world_refresh(&world);
-    assert_true(guard_world_look(&world).settled > 0); /* that it is still there */
-    assert_int_equal(guard_world_look(&world).end_count, 0);
-    guard_settle(world.guard, &heard.fund, &used);
-    guard_settle(world.guard, &heard.fund, &used); /* once is enough */
-    until_settled(&world);
-    const struct said said = guard_world_look(&world);
-    assert_int_equal(said.fails_to_settle, 0);
-    assert_int_equal(said.end_count, 1);
-    assert_int_equal(said.ends[0].tokens, 30);
-    assert_int_equal(said.ends[0].nanos, 500);
-    assert_false(said.ends[0].is_unpriced);
-    assert_true(id_is_valid(str_from(said.ends[0].call)));
-    guard_world_end(&world);
+    static const struct {
+        struct said said;
+        unsigned payers; /* named with the end */
+    } rows[] = {
+        {{.fails_to_settle = 3, .fails_to_count = 3}, 2},
+        {{.loses_counted = 3}, 2},
+        {{.is_old = true, .fails_to_settle = 3, .fails_to_count = 3, .loses_counted = 1}, 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct world world;
+        struct heard heard;
+        struct said begin    = rows[i].said;
+        const Pb__Usage used = usage_of(30, 500, true);
+        begin.budgets        = 1;
+        begin.verdict        = GRANTED;
+        begin.charged        = true;
+        guard_world_begin(&world, begin);
+        assert_int_equal(asked_and_decided(&world, &heard), GUARD_GO);
+        assert_int_equal(guard_unsettled(world.guard), 1);
+        guard_world_refresh(&world);
+        assert_true(guard_world_look(&world).settled > 0); /* that it is still there */
+        assert_int_equal(guard_world_look(&world).end_count, 0);
+        settle(&world, &heard, &used);
+        guard_settle(world.guard, &heard.fund); /* once is enough */
+        guard_world_settle(&world);
+        const struct said said = guard_world_look(&world);
+        assert_int_equal(said.loses_counted + said.fails_to_count, 0);
+        assert_int_equal(said.counted_tokens, 30);
+        assert_int_equal(said.end_count, 1);
+        assert_int_equal(said.ends[0].tokens, 30);
+        assert_int_equal(said.ends[0].nanos, 500);
+        assert_int_equal(said.ends[0].payers, rows[i].payers);
+        assert_false(said.ends[0].is_unpriced);
+        assert_true(id_is_valid(str_from(said.ends[0].call)));
+        guard_world_end(&world);
+    }
 }
 
 static void what_has_no_price_says_so(void **)
@@ -117,8 +137,8 @@ static void what_has_no_price_says_so(void **)
     const Pb__Usage used = usage_of(30, 0, false);
     guard_world_begin(&world, (struct said){.budgets = 1, .verdict = GRANTED, .charged = true});
     assert_int_equal(asked_and_decided(&world, &heard), GUARD_GO);
-    guard_settle(world.guard, &heard.fund, &used);
-    until_settled(&world);
+    settle(&world, &heard, &used);
+    guard_world_settle(&world);
     assert_true(guard_world_look(&world).ends[0].is_unpriced);
     guard_world_end(&world);
 }
@@ -131,7 +151,7 @@ static void whom_no_budget_charges_settles_nothing(void **)
     guard_world_begin(&world, (struct said){.budgets = 1, .verdict = GRANTED});
     assert_int_equal(asked_and_decided(&world, &heard), GUARD_GO);
     assert_int_equal(guard_unsettled(world.guard), 0);
-    guard_settle(world.guard, &heard.fund, &used);
+    settle(&world, &heard, &used);
     assert_int_equal(guard_unsettled(world.guard), 0);
     guard_world_end(&world);
 }
@@ -147,7 +167,7 @@ static void refusals_say_why(void **)
     assert_string_equal(heard.reason, "budget `b`: it is spent");
     assert_true(heard.needs_price);
     assert_int_equal(heard.resets_us, 77);
-    guard_settle(world.guard, &heard.fund, NULL);
+    settle(&world, &heard, NULL);
     assert_int_equal(guard_unsettled(world.guard), 0);
     guard_world_end(&world);
 
@@ -165,7 +185,7 @@ static void an_answer_that_never_comes_lets_nobody_go(void **)
     guard_world_begin(&world,
                       (struct said){.budgets = 1, .charged = true, .fails_to_reserve = true});
     assert_int_equal(asked_and_decided(&world, &heard), GUARD_UNKNOWN);
-    until_settled(&world);
+    guard_world_settle(&world);
     assert_int_equal(guard_world_look(&world).end_count, 1);
     assert_int_equal(guard_world_look(&world).ends[0].tokens, 0);
     guard_world_end(&world);
@@ -177,8 +197,8 @@ static void whoever_goes_before_the_answer_pays_nothing(void **)
     struct heard heard;
     guard_world_begin(&world, (struct said){.budgets = 1, .verdict = GRANTED, .charged = true});
     assert_int_equal(ask(&world, &heard), GUARD_WAIT);
-    guard_settle(world.guard, &heard.fund, NULL);
-    until_settled(&world);
+    settle(&world, &heard, NULL);
+    guard_world_settle(&world);
     assert_false(heard.is_decided);
     assert_int_equal(guard_world_look(&world).end_count, 1);
     assert_int_equal(guard_world_look(&world).ends[0].tokens, 0);
@@ -204,7 +224,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(where_there_are_no_budgets_nobody_is_asked),
-        cmocka_unit_test(what_it_cost_is_told_until_somebody_hears_it),
+        cmocka_unit_test(a_call_is_charged_once),
         cmocka_unit_test(what_has_no_price_says_so),
         cmocka_unit_test(whom_no_budget_charges_settles_nothing),
         cmocka_unit_test(refusals_say_why),

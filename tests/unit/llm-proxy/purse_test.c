@@ -10,6 +10,8 @@ struct fixture {
     unsigned granted, refused;
 };
 
+static const Pb__Usage nothing = PB__USAGE__INIT;
+
 static void on_drawn(bool is_granted, void *context)
 {
     struct fixture *it = context;
@@ -44,7 +46,7 @@ static void test_it_is_said_on_the_next_turn(void **)
     while (it.granted + it.refused == 0) loop_turn(it.loop, 100);
     assert_int_equal(it.granted, 1);
     assert_true(purse_draw(&it.purse, 1));
-    purse_settle(&it.purse, NULL);
+    purse_settle(&it.purse, NULL, &nothing);
     end(&it);
 }
 
@@ -53,7 +55,7 @@ static void test_a_call_that_is_over_is_not_told(void **)
     struct fixture it;
     begin(&it);
     assert_true(purse_draw(&it.purse, 1));
-    purse_settle(&it.purse, NULL);
+    purse_settle(&it.purse, NULL, &nothing);
     loop_turn(it.loop, 0);
     loop_turn(it.loop, 0);
     assert_int_equal(it.granted + it.refused, 0);

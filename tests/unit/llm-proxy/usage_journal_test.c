@@ -159,6 +159,113 @@ static void calls_of_a_run_stay_apart(void **)
     usage_journal_freep(&journal);
 }
 
+static const char *payers[] = {"team-blue", "run/01ARZ3NDEKTSV4RRFFQ69G5FAV"};
+
+/* A call that has cost something and drawn once. */
+static void add_charged(struct usage_journal *journal, int64_t nanos)
+{
+    Pb__CallEnd whole         = PB__CALL_END__INIT;
+    Pb__CallEnd drawn         = PB__CALL_END__INIT;
+    const Pb__CallEnd *ends[] = {&whole, &drawn};
+    struct usage_owner owner  = alice;
+    Pb__Usage used            = PB__USAGE__INIT;
+    whole.call                = "call1";
+    whole.used_nanos          = nanos;
+    whole.namespace_          = "default";
+    whole.budgets             = payers;
+    whole.n_budgets           = ARRAY_LEN(payers);
+    drawn.call                = "call2";
+    used.calls                = 1;
+    used.cost_usd_nanos       = nanos;
+    used.cost_source          = PB__COST_SOURCE__COST_SOURCE_REPORTED;
+    owner.ends                = ends;
+    owner.end_count           = ARRAY_LEN(ends);
+    usage_journal_add(journal, &owner, &used, DAY_US);
+}
+
+static int64_t charged_by(const Pb__UsageReport *report)
+{
+    int64_t nanos = 0;
+    for (size_t i = 0; i < report->n_ends; i++) nanos += report->ends[i]->used_nanos;
+    return nanos;
+}
+
+/* What budgets are charged stands beside what is counted: in each report, over the death of the
+ * process, and wherever the file is torn. */
+static void ends_go_with_their_usage(void **)
+{
+    CLEANUP(folder_remove) const struct folder folder = folder_new();
+    struct usage_journal *journal                     = open_in(&folder);
+    for (int i = 0; i < 3; i++) {
+        add_charged(journal, 5);
+        usage_journal_write(journal);
+    }
+    const Pb__UsageReport *report = usage_journal_next(journal);
+    assert_int_equal(report->n_rows, 1);
+    assert_int_equal(report->n_ends, 6);
+    usage_journal_freep(&journal);
+
+    journal = open_in(&folder);
+    report  = usage_journal_next(journal);
+    assert_int_equal(sum_of(report).nanos, 15);
+    assert_int_equal(charged_by(report), 15);
+    assert_int_equal(report->n_ends, 6);
+    assert_string_equal(report->ends[4]->call, "call1");
+    assert_string_equal(report->ends[4]->namespace_, "default");
+    assert_int_equal(report->ends[4]->n_budgets, 2);
+    assert_string_equal(report->ends[4]->budgets[1], payers[1]);
+    assert_string_equal(report->ends[5]->call, "call2");
+    usage_journal_freep(&journal);
+}
+
+/* Something that was set aside comes back: there is nothing to count. */
+static void an_end_alone_is_a_report(void **)
+{
+    CLEANUP(folder_remove) const struct folder folder = folder_new();
+    struct usage_journal *journal                     = open_in(&folder);
+    Pb__CallEnd back                                  = PB__CALL_END__INIT;
+    const Pb__CallEnd *end                            = &back;
+    const Pb__Usage nothing                           = PB__USAGE__INIT;
+    struct usage_owner owner = {.namespace_ = "", .key = "", .ends = &end, .end_count = 1};
+    back.call                = "call1";
+    usage_journal_add(journal, &owner, &nothing, DAY_US);
+    usage_journal_write(journal);
+    usage_journal_freep(&journal);
+    journal                       = open_in(&folder);
+    const Pb__UsageReport *report = usage_journal_next(journal);
+    assert_non_null(report);
+    assert_int_equal(report->n_rows, 0);
+    assert_int_equal(report->n_ends, 1);
+    assert_string_equal(report->ends[0]->call, "call1");
+    usage_journal_counted(journal);
+    usage_journal_freep(&journal);
+}
+
+static void many_ends_make_several_reports(void **)
+{
+    enum { CALLS = USAGE_CHAPTER_ENDS_MAX / 2 + 1 };
+    CLEANUP(folder_remove) const struct folder folder = folder_new();
+    struct usage_journal *journal                     = open_in(&folder);
+    for (int i = 0; i < CALLS; i++) {
+        add_charged(journal, 1);
+        usage_journal_write(journal);
+    }
+    for (int again = 0; again < 2; again++) {
+        const Pb__UsageReport *report = usage_journal_next(journal);
+        assert_int_equal(report->n_ends, USAGE_CHAPTER_ENDS_MAX);
+        assert_int_equal(charged_by(report), CALLS - 1);
+        assert_int_equal(sum_of(report).nanos, CALLS - 1);
+        if (again) break;
+        usage_journal_freep(&journal); /* its file was written anew */
+        journal = open_in(&folder);
+    }
+    usage_journal_counted(journal);
+    assert_int_equal(charged_by(usage_journal_next(journal)), 1);
+    usage_journal_counted(journal);
+    assert_false(usage_journal_is_pending(journal));
+    usage_journal_freep(&journal);
+}
+
 /* What was handed out does not grow, whatever comes until it is counted. */
 static void a_report_stays_as_it_was_said(void **)
 {
@@ -374,8 +481,10 @@ static void a_torn_record_ends_its_file(void **)
     char file[4'096];
     char path[PATH_MAX];
     struct usage_journal *journal = open_in(&folder);
-    add(journal, "m", 5);
-    add(journal, "m", 6);
+    for (int64_t nanos = 5; nanos <= 6; nanos++) {
+        add_charged(journal, nanos);
+        usage_journal_write(journal);
+    }
     const Pb__UsageReport *report = usage_journal_next(journal);
     (void)snprintf(path, sizeof path, "%s/%s-%020" PRIu64 ".usage", folder.path, report->source,
                    report->number);
@@ -389,6 +498,8 @@ static void a_torn_record_ends_its_file(void **)
         int64_t nanos = chapter->count > 0 ? chapter->rows[0]->counters->cost_usd_nanos : 0;
         assert_true(whole <= cut);
         assert_int_equal(nanos, cut == (size_t)size ? 11 : cut >= (size_t)size / 2 ? 5 : 0);
+        const Pb__UsageReport found = {.ends = chapter->ends, .n_ends = chapter->end_count};
+        assert_int_equal(charged_by(&found), nanos);
         usage_chapter_free(chapter);
     }
     for (size_t at = 0; at < (size_t)size; at++) {
@@ -430,6 +541,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(calls_are_added_up_by_their_names),
         cmocka_unit_test(calls_of_a_run_stay_apart),
+        cmocka_unit_test(ends_go_with_their_usage),
+        cmocka_unit_test(an_end_alone_is_a_report),
+        cmocka_unit_test(many_ends_make_several_reports),
         cmocka_unit_test(a_report_stays_as_it_was_said),
         cmocka_unit_test(the_next_process_says_what_is_left),
         cmocka_unit_test(calls_of_a_turn_are_one_frame),

@@ -164,12 +164,13 @@ static bool reserve(struct ledger *ledger, const struct id *id, int64_t now_us, 
     return answer.verdict == PB__BUDGET_VERDICT__BUDGET_VERDICT_GRANTED;
 }
 
-static int64_t finish(struct ledger *ledger, const struct under_way *call, struct prng *prng)
+static int64_t finish(struct ledger *ledger, const struct under_way *call, int64_t now_us,
+                      struct prng *prng)
 {
     Pb__CallEnd end = PB__CALL_END__INIT;
     end.call        = call->id.text;
     end.used_tokens = (int64_t)(prng_next(prng) % (A_CALL + 1));
-    ledger_end_call(ledger, &end);
+    ledger_end_call(ledger, &end, now_us);
     return end.used_tokens;
 }
 
@@ -185,7 +186,8 @@ static void a_daily_budget_begins_anew_at_midnight(void **)
     int64_t now_us                        = NOON_US;
     int64_t midnight_us                   = NOON_US + DAY_US / 2;
     int64_t used                          = 0; /* since midnight */
-    unsigned days = 0, granted = 0;
+    unsigned days                         = 0;
+    unsigned granted                      = 0;
     while (now_us < NOON_US + DAY_US) {
         now_us += 1 + (int64_t)(prng_next(&prng) % (STEP_SECONDS_MAX * SECOND_US));
         ledger_hear(ledger, "proxy", now_us);
@@ -200,7 +202,7 @@ static void a_daily_budget_begins_anew_at_midnight(void **)
         assert_true(budget->resets_us == midnight_us);
         for (size_t i = 0; i < UNDER_WAY_MAX; i++) {
             if (calls[i].ends_us > 0 && calls[i].ends_us <= now_us) {
-                used += finish(ledger, &calls[i], &prng);
+                used += finish(ledger, &calls[i], now_us, &prng);
                 calls[i].ends_us = 0;
             }
             if (calls[i].ends_us > 0) continue;

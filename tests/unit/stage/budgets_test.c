@@ -5,6 +5,7 @@
 #include "scheduler/engine/budgets/ledger.h"
 #include "scheduler/engine/engine_internal.h"
 #include "stage/stage.h"
+#include "usage.pb-c.h"
 
 static struct stage *stage_new(void)
 {
@@ -174,6 +175,37 @@ static void restart(struct stage *stage)
     assert_int_equal(stage_restart(stage, NULL), STATUS_OK);
 }
 
+/* What a call has used, and with it what budgets are charged that it names. */
+static void count(struct stage *stage, uint64_t report, unsigned number, int64_t tokens)
+{
+    static const char *budgets[] = {"k", "n", "nobody's"};
+    const struct id id           = call_id(number);
+    Pb__CallEnd end              = PB__CALL_END__INIT;
+    Pb__CallEnd *ends[]          = {&end};
+    Pb__UsageCounters counters   = PB__USAGE_COUNTERS__INIT;
+    Pb__UsageRecord row          = PB__USAGE_RECORD__INIT;
+    Pb__UsageRecord *rows[]      = {&row};
+    Pb__UsageReport request      = PB__USAGE_REPORT__INIT;
+    Pb__UsageReported response   = PB__USAGE_REPORTED__INIT;
+    end.call                     = id.text;
+    end.used_tokens              = tokens;
+    end.namespace_               = "default";
+    end.budgets                  = budgets;
+    end.n_budgets                = ARRAY_LEN(budgets);
+    counters.calls               = 1;
+    counters.input_tokens        = tokens;
+    row.namespace_               = "default";
+    row.counters                 = &counters;
+    request.source               = "0123456789abcdef0123456789abcdef";
+    request.number               = report;
+    request.rows                 = rows;
+    request.n_rows               = tokens > 0 ? 1 : 0;
+    request.ends                 = ends;
+    request.n_ends               = 1;
+    post_one(stage, COMMAND_REPORT_USAGE, &request, &response);
+    assert_int_equal(response.last, report);
+}
+
 /* The scheduler dies between asking and settling, and after both. */
 static void a_call_is_charged_once_over_crashes(void **)
 {
@@ -205,6 +237,57 @@ static void a_call_is_charged_once_over_crashes(void **)
     assert_budget(stage, "t", 45, 0);
     assert_budget(stage, "n", 45, 60);
     assert_int_equal(ledger_ask_count(stage_engine(stage, 0)->ledger), 1);
+    stage_close(stage);
+}
+
+/* What the journal of a replica charges comes with what it counts: once, whenever it comes, also if
+ * the replica has been gone for so long that nobody knows of the call. */
+static void a_report_charges_in_full(void **)
+{
+    const struct caller caller = {"proxy", "key1", "", 60, 0};
+    struct stage *stage        = stage_new();
+    put_budget(stage, "k", spec_of(PB__BUDGET_SCOPE__BUDGET_SCOPE_KEY, "key1", 1'000));
+    put_budget(stage, "n", spec_of(PB__BUDGET_SCOPE__BUDGET_SCOPE_NAMESPACE, "", 1'000));
+    for (unsigned number = 1; number <= 3; number++) {
+        assert_int_equal(reserve(stage, number, &caller, true), GRANTED);
+    }
+    count(stage, 1, 1, 45);
+    restart(stage);
+    count(stage, 1, 1, 45); /* its answer was lost */
+    assert_budget(stage, "k", 45, 120);
+    assert_budget(stage, "n", 45, 120);
+    for (int i = 0; i < 40; i++) {
+        stage_pass(stage, SECOND);
+        assert_int_equal(stage_settle(stage, NULL), STATUS_OK);
+    }
+    assert_budget(stage, "k", 45, 0); /* the replica is silent */
+    count(stage, 2, 2, 30);
+    assert_budget(stage, "k", 75, 0);
+    stage_pass(stage, CALL_S * SECOND + LEDGER_KEPT_US);
+    assert_int_equal(stage_settle(stage, NULL), STATUS_OK);
+    assert_int_equal(ledger_ask_count(stage_engine(stage, 0)->ledger), 0);
+    count(stage, 3, 3, 20);
+    restart(stage);
+    count(stage, 3, 3, 20);
+    assert_budget(stage, "k", 95, 0);
+    assert_budget(stage, "n", 95, 0);
+    stage_close(stage);
+}
+
+/* Whoever has heard nothing has said that the call is over: nothing is set aside for it then. */
+static void a_question_after_its_end_comes_too_late(void **)
+{
+    const struct caller caller = {"proxy", "key1", "", 60, 0};
+    struct stage *stage        = stage_new();
+    put_budget(stage, "n", spec_of(PB__BUDGET_SCOPE__BUDGET_SCOPE_NAMESPACE, "", 100));
+    settle(stage, "proxy", 1, 0);
+    assert_int_equal(reserve(stage, 1, &caller, false), REFUSED);
+    count(stage, 1, 2, 0);
+    assert_int_equal(reserve(stage, 2, &caller, false), REFUSED);
+    assert_int_equal(reserve(stage, 3, &caller, true), GRANTED);
+    settle(stage, "proxy", 3, 10);
+    assert_int_equal(reserve(stage, 3, &caller, false), REFUSED); /* its repetition */
+    assert_budget(stage, "n", 10, 0);
     stage_close(stage);
 }
 
@@ -302,6 +385,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_that_comes_and_goes_in_a_turn_leaves_nothing),
         cmocka_unit_test(a_call_is_charged_once_over_crashes),
+        cmocka_unit_test(a_report_charges_in_full),
+        cmocka_unit_test(a_question_after_its_end_comes_too_late),
         cmocka_unit_test(a_silent_replica_keeps_nothing),
         cmocka_unit_test(a_grant_says_how_long_an_answer_may_be),
         cmocka_unit_test(money_needs_a_price),

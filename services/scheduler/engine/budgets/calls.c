@@ -35,7 +35,24 @@ static int64_t until_us(const struct engine *engine, int64_t deadline_us)
     return deadline_us > 0 && deadline_us < last_us ? deadline_us : last_us;
 }
 
-static status answer_with(struct command *command, const struct ledger_answer *told)
+/* Whom it is charged to: whoever asks says it again with its end. */
+static bool name_payers(const struct command *command, const struct ledger_ask *ask,
+                        Pb__ReservedBudgets *answer)
+{
+    answer->namespace_ = text_in(command->arena, str_from(ask->namespace));
+    answer->budgets    = arena_alloc(command->arena, (ask->count + 1) * sizeof(const char *));
+    if (!answer->namespace_ || !answer->budgets) return false;
+    for (size_t i = 0; i < ask->count; i++) {
+        const char *name = ledger_ask_payer(ask, i);
+        if (!name) continue;
+        answer->budgets[answer->n_budgets] = text_in(command->arena, str_from(name));
+        if (!answer->budgets[answer->n_budgets++]) return false;
+    }
+    return true;
+}
+
+static status answer_with(struct command *command, const struct ledger_ask *ask,
+                          const struct ledger_answer *told)
 {
     Pb__ReservedBudgets *answer = command->response;
     answer->verdict             = told->verdict;
@@ -45,7 +62,8 @@ static status answer_with(struct command *command, const struct ledger_answer *t
     answer->resets_us           = told->resets_us < INT64_MAX ? told->resets_us : 0;
     answer->budget              = text_in(command->arena, str_from(told->budget));
     answer->reason              = text_in(command->arena, str_from(told->reason));
-    if (answer->budget && answer->reason) return STATUS_OK;
+    bool is_whole               = !answer->charged || name_payers(command, ask, answer);
+    if (answer->budget && answer->reason && is_whole) return STATUS_OK;
     return command_refuse(command, STATUS_RESOURCE_EXHAUSTED, NULL, "no memory");
 }
 
@@ -79,7 +97,7 @@ status engine_reserve_budgets(struct engine *engine, struct command *command, st
     ask.holder        = request->holder;
     ask.until_us      = until_us(engine, request->deadline_us);
     ledger_reserve(engine->ledger, &ask, engine->now_us, &told);
-    return answer_with(command, &told);
+    return answer_with(command, ledger_ask_find(engine->ledger, str_from(ask.job)), &told);
 }
 
 status engine_settle_budgets(struct engine *engine, struct command *command, struct error *)
@@ -87,6 +105,8 @@ status engine_settle_budgets(struct engine *engine, struct command *command, str
     const Pb__SettleBudgets *request = command->request;
     engine_answer(engine, command);
     ledger_hear(engine->ledger, request->holder, engine->now_us);
-    for (size_t i = 0; i < request->n_ends; i++) ledger_end_call(engine->ledger, request->ends[i]);
+    for (size_t i = 0; i < request->n_ends; i++) {
+        ledger_end_call(engine->ledger, request->ends[i], engine->now_us);
+    }
     return STATUS_OK;
 }

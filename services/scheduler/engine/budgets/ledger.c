@@ -27,6 +27,7 @@ struct ledger *ledger_new(void)
     ledger->budgets       = map_new(BUDGETS_MAX + LEDGER_PURSES_MAX);
     ledger->asks          = map_new(LEDGER_ASKS_MAX);
     ledger->by_reset      = heap_init(resets_before);
+    ledger->over          = over_calls_new();
     ledger->next_sequence = 1;
     ledger->sweep_us      = INT64_MAX;
     return ledger;
@@ -58,6 +59,7 @@ void ledger_free(struct ledger *ledger)
     while ((budget = ledger_next(ledger, &cursor))) budget_free(budget);
     map_free(ledger->budgets);
     heap_done(&ledger->by_reset);
+    over_calls_free(ledger->over);
     free(ledger);
 }
 

@@ -139,12 +139,13 @@ void ledger_draw(struct ledger *ledger, const Pb__BudgetDraw *draw, struct spend
 
 /** A question of a call that is no job (`ask->holder`), answered at once: GRANTED, WAITING (others
  * have what is left) or REFUSED; unless it is granted it is forgotten. A repetition of one that was
- * granted is granted. A model without a price costs nothing where a budget allows it. */
+ * granted is granted; one that comes after the end of its call is refused (over_calls.h). A model
+ * without a price costs nothing where a budget allows it. */
 void ledger_reserve(struct ledger *ledger, const Pb__BudgetAsk *ask, int64_t now_us,
                     struct ledger_answer *ret_answer);
 
-/** Such a call is over. Nothing, if there is none. */
-void ledger_end_call(struct ledger *ledger, const Pb__CallEnd *end);
+/** Such a call is over. If there is none, whoever `end` names is charged; said once. */
+void ledger_end_call(struct ledger *ledger, const Pb__CallEnd *end, int64_t now_us);
 
 /** The replica is there, also if it has no calls. */
 void ledger_hear(struct ledger *ledger, const char *holder, int64_t now_us);
@@ -192,5 +193,8 @@ size_t ledger_ask_count(const struct ledger *ledger);
 /** NULL: there is none of that job. What is set aside for it in one budget. */
 const struct ledger_ask *ledger_ask_find(const struct ledger *ledger, str job);
 struct spend ledger_ask_reserved(const struct ledger_ask *ask, str budget);
+
+/** The name of one of its `count` budgets; NULL: it was deleted meanwhile. */
+const char *ledger_ask_payer(const struct ledger_ask *ask, size_t index);
 
 #endif

@@ -428,3 +428,9 @@ struct spend ledger_ask_reserved(const struct ledger_ask *ask, str budget)
     }
     return (struct spend){};
 }
+
+const char *ledger_ask_payer(const struct ledger_ask *ask, size_t index)
+{
+    const struct ledger_budget *budget = ask->charges[index].budget;
+    return budget ? budget->name : NULL;
+}

@@ -173,6 +173,10 @@ void ledger_reserve(struct ledger *ledger, const Pb__BudgetAsk *asked, int64_t n
     CLEANUP(buf_done) struct buf text   = buf_init(LEDGER_REASON_MAX - 1);
     struct ledger_ask none              = {.number = asked->number};
     const struct ledger_ask *before     = map_get(ledger->asks, str_from(asked->job));
+    if (over_calls_have(ledger->over, str_from(asked->job), now_us)) {
+        refuse(&none, "the call is over", ret_answer);
+        return;
+    }
     if (before) {
         ledger_answer_fill(before, PB__BUDGET_VERDICT__BUDGET_VERDICT_GRANTED, NULL, ret_answer);
         ret_answer->output_tokens = output_room(before);
@@ -199,13 +203,17 @@ void ledger_reserve(struct ledger *ledger, const Pb__BudgetAsk *asked, int64_t n
     decide(ledger, ask, ret_answer);
 }
 
-void ledger_end_call(struct ledger *ledger, const Pb__CallEnd *end)
+void ledger_end_call(struct ledger *ledger, const Pb__CallEnd *end, int64_t now_us)
 {
     const struct ledger_ask *ask = map_get(ledger->asks, str_from(end->call));
     Pb__BudgetEnd ended          = PB__BUDGET_END__INIT;
-    if (!ask || !ask->holder) return;
+    if (ask && !ask->holder) return;
+    over_calls_add(ledger->over, str_from(end->call), now_us);
     ended.job         = end->call;
-    ended.number      = ask->number;
+    ended.number      = ask ? ask->number : 0;
+    ended.namespace_  = end->namespace_;
+    ended.budgets     = end->budgets;
+    ended.n_budgets   = end->n_budgets;
     ended.used_tokens = end->used_tokens;
     ended.used_nanos  = end->used_nanos;
     ended.unpriced    = end->unpriced;

@@ -4,6 +4,7 @@
 
 #include "base/map.h"
 #include "scheduler/engine/budgets/ledger.h"
+#include "scheduler/engine/budgets/over_calls.h"
 
 #define LEDGER_PURSE "run/" /* before the id of a run; no name of a budget has a slash */
 
@@ -47,6 +48,7 @@ struct ledger {
     uint64_t next_sequence;
     struct ledger_holder *holders; /* owned */
     struct ledger_ask *first_call; /* of those that are no jobs */
+    struct over_calls *over;       /* owned; likewise */
     int64_t sweep_us;              /* when they are looked at; INT64_MAX: there are none */
 };
 

@@ -2,6 +2,7 @@
 
 #include "fleet/usage_sum.h"
 #include "scheduler/engine/budgets/engine_budgets.h"
+#include "scheduler/engine/budgets/ledger.h"
 #include "scheduler/engine/limits/engine_limits.h"
 #include "scheduler/tables/run_wire.h"
 
@@ -173,6 +174,9 @@ status engine_count_usage(struct engine *engine, struct command *command, struct
     if (report->number <= answer->last) return STATUS_OK; /* it was counted */
     for (size_t i = 0; i < report->n_rows; i++) {
         TRY(count_row(engine, report->rows[i], reterr));
+    }
+    for (size_t i = 0; i < report->n_ends; i++) {
+        ledger_end_call(engine->ledger, report->ends[i], engine->now_us);
     }
     answer->last = report->number;
     now.last     = report->number;
