@@ -13,14 +13,13 @@
 enum {
     DEPTH_MAX  = 64,      /* of a document unless the caller says otherwise */
     VALUES_MAX = 100'000, /* the same */
-    STACK_MIN  = 64,      /* values */
 };
 
 static void parser_done(struct parser *parser)
 {
     for (size_t i = 0; i < parser->value_count; i++) json_unref(parser->values[i]);
-    free(parser->values);
-    free(parser->levels);
+    if (parser->values != parser->first_values) free(parser->values);
+    if (parser->levels != parser->first_levels) free(parser->levels);
     parser_done_texts(parser);
 }
 
@@ -38,12 +37,20 @@ static status exhaust(struct parser *parser, const char *fault)
     return STATUS_RESOURCE_EXHAUSTED;
 }
 
+/* Twice as many of `*capacity` items, which are all in use; `first` is no memory of their own. */
+static void *grow(void *items, const void *first, size_t *capacity, size_t size)
+{
+    size_t used = *capacity;
+    *capacity *= 2;
+    if (items != first) return mem_resize(items, *capacity, size);
+    return memcpy(mem_alloc(*capacity * size), items, used * size);
+}
+
 static void push_value(struct parser *parser, json value)
 {
     if (parser->value_count == parser->value_capacity) {
-        size_t capacity        = parser->value_capacity ? parser->value_capacity * 2 : STACK_MIN;
-        parser->values         = mem_resize(parser->values, capacity, sizeof *parser->values);
-        parser->value_capacity = capacity;
+        parser->values = grow(parser->values, parser->first_values, &parser->value_capacity,
+                              sizeof *parser->values);
     }
     parser->values[parser->value_count++] = value;
 }
@@ -101,9 +108,8 @@ static status open_container(struct parser *parser)
         return exhaust(parser, "nested too deeply");
     }
     if (parser->level_count == parser->level_capacity) {
-        size_t capacity        = parser->level_capacity ? parser->level_capacity * 2 : DEPTH_MAX;
-        parser->levels         = mem_resize(parser->levels, capacity, sizeof *parser->levels);
-        parser->level_capacity = capacity;
+        parser->levels = grow(parser->levels, parser->first_levels, &parser->level_capacity,
+                              sizeof *parser->levels);
     }
     parser->levels[parser->level_count++] =
         (struct parser_level){.base = parser->value_count, .is_object = *parser->at == '{'};
@@ -269,15 +275,19 @@ static status parse_value(struct parser *parser)
     return STATUS_OK;
 }
 
-static struct parser parser_init(str text, const struct json_limits *limits)
+static void parser_init(struct parser *parser, str text, const struct json_limits *limits)
 {
-    struct parser parser = {.limits = limits ? *limits : (struct json_limits){}};
-    if (parser.limits.depth_max == 0) parser.limits.depth_max = DEPTH_MAX;
-    if (parser.limits.values_max == 0) parser.limits.values_max = VALUES_MAX;
-    parser.start = text.len ? text.ptr : "";
-    parser.at    = parser.start;
-    parser.end   = parser.start + text.len;
-    return parser;
+    memset(parser, 0, offsetof(struct parser, first_values));
+    if (limits) parser->limits = *limits;
+    if (parser->limits.depth_max == 0) parser->limits.depth_max = DEPTH_MAX;
+    if (parser->limits.values_max == 0) parser->limits.values_max = VALUES_MAX;
+    parser->start          = text.len ? text.ptr : "";
+    parser->at             = parser->start;
+    parser->end            = parser->start + text.len;
+    parser->values         = parser->first_values;
+    parser->value_capacity = FIRST_VALUES;
+    parser->levels         = parser->first_levels;
+    parser->level_capacity = FIRST_LEVELS;
 }
 
 static struct json_fault place_of(const struct parser *parser)
@@ -296,8 +306,9 @@ status json_parse(str text, const struct json_limits *limits, json *ret_value,
                   struct json_fault *ret_fault, struct error *reterr)
 {
     ASSERT(ret_value);
-    CLEANUP(parser_done) struct parser parser = parser_init(text, limits);
-    status code                               = parse_value(&parser);
+    CLEANUP(parser_done) struct parser parser;
+    parser_init(&parser, text, limits);
+    status code = parse_value(&parser);
     if (code == STATUS_OK) {
         skip_blanks(&parser);
         if (parser.at == parser.end) {
@@ -314,8 +325,9 @@ status json_parse(str text, const struct json_limits *limits, json *ret_value,
 
 size_t json_prefix(str text)
 {
-    const struct json_limits limits           = {.allow_duplicate_keys = true};
-    CLEANUP(parser_done) struct parser parser = parser_init(text, &limits);
+    const struct json_limits limits = {.allow_duplicate_keys = true};
+    CLEANUP(parser_done) struct parser parser;
+    parser_init(&parser, text, &limits);
     if (parse_value(&parser) != STATUS_OK) return 0;
     return (size_t)(parser.at - parser.start);
 }

@@ -6,7 +6,11 @@
 #include "json/json_internal.h"
 #include "json/json_text.h"
 
-enum { SHARED_KEYS = 256 }; /* slots of the cache of keys; a power of two */
+enum {
+    SHARED_KEYS  = 256, /* slots of the cache of keys; a power of two */
+    FIRST_VALUES = 64,  /* that need no memory, nor do these: */
+    FIRST_LEVELS = 16,
+};
 
 struct parser_level {
     size_t base; /* of its members among the values */
@@ -20,20 +24,24 @@ struct parser {
     struct json_limits limits;
     size_t values_made;
 
-    json *values; /* owned, and each of them */
+    json *values; /* `first_values`, or owned; and each of them is owned */
     size_t value_count;
     size_t value_capacity;
-    struct parser_level *levels; /* owned */
+    struct parser_level *levels; /* `first_levels`, or owned */
     size_t level_count;
     size_t level_capacity;
 
     char *scratch; /* owned; a text with escapes while it is decoded */
     size_t scratch_capacity;
-    struct json_text *keys[SHARED_KEYS];  /* owned; NULL or a key seen before */
-    uint64_t used_keys[SHARED_KEYS / 64]; /* a bit for each that is not NULL */
+    uint64_t used_keys[SHARED_KEYS / 64]; /* a bit for each of `keys` that is one */
 
     const char *fault_at;
     const char *fault; /* static */
+
+    /* All that follows is written before it is read. */
+    json first_values[FIRST_VALUES];
+    struct parser_level first_levels[FIRST_LEVELS];
+    struct json_text *keys[SHARED_KEYS]; /* owned: seen before */
 };
 
 /** Notes where and why the text is not JSON. `fault` is static. */

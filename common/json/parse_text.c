@@ -177,10 +177,12 @@ struct json_text *parser_key(struct parser *parser, str key)
     if (key.len > SHARED_KEY_LEN) return json_text_node_new(key);
     size_t at               = key_slot(key);
     struct json_text **slot = &parser->keys[at];
-    if (!*slot || !json_is_key(*slot, key)) {
-        if (*slot) json_text_node_unref(*slot);
+    uint64_t bit            = UINT64_C(1) << at % 64;
+    bool is_used            = parser->used_keys[at / 64] & bit;
+    if (!is_used || !json_is_key(*slot, key)) {
+        if (is_used) json_text_node_unref(*slot);
         *slot = json_text_node_new(key);
-        parser->used_keys[at / 64] |= UINT64_C(1) << at % 64;
+        parser->used_keys[at / 64] |= bit;
     }
     json_text_node_ref(*slot);
     return *slot;
