@@ -30,9 +30,16 @@ static void take(const struct llm_event *event, void *context)
     (void)buf_put_str(&seen->log, event->id);
     (void)buf_put_str(&seen->log, event->name);
     (void)buf_put_str(&seen->log, event->model);
-    (void)buf_printf(&seen->log, "%lld %lld %lld %lld;", (long long)event->created_us,
-                     (long long)event->usage.input_tokens, (long long)event->usage.output_tokens,
-                     (long long)event->usage.cached_tokens);
+    (void)buf_printf(&seen->log, "%lld", (long long)event->created_us);
+    const int64_t counters[] = {
+        event->usage.input_tokens,       event->usage.output_tokens,
+        event->usage.cached_tokens,      event->usage.cache_write_tokens,
+        event->usage.reasoning_tokens,   event->usage.input_audio_tokens,
+        event->usage.output_audio_tokens};
+    for (size_t i = 0; i < ARRAY_LEN(counters); i++) {
+        (void)buf_printf(&seen->log, " %lld", (long long)counters[i]);
+    }
+    (void)buf_put_byte(&seen->log, ';');
 }
 
 static void stream(const struct decoder_kind *kind, str text, size_t step, struct seen *seen)

@@ -25,7 +25,8 @@ struct scanned_answer {
     struct json_scan *scan;
     str id, model;
     int64_t created_s; /* -1: not said; likewise */
-    str usage;         /* an object; empty: none */
+    struct llm_usage usage;
+    bool has_usage;
     struct scanned_choice choices[CHOICES_MAX];
     uint32_t choice_count;
 };
@@ -120,12 +121,64 @@ static void read_choices(struct scanned_answer *answer)
     }
 }
 
+/* A member that says how many, and where that goes. */
+struct counter {
+    const char *key;
+    int64_t *tokens; /* -1, unless it is said */
+};
+
+static void read_counter(struct scanned_answer *answer, str key, const struct counter *counters,
+                         size_t count)
+{
+    size_t at = 0;
+    while (at < count && !str_is(key, counters[at].key)) at++;
+    if (at < count && json_scan_peek(answer->scan) != 'n') {
+        *counters[at].tokens = read_count(answer);
+    } else {
+        json_scan_skip(answer->scan);
+    }
+}
+
+/* What is no object has no details. */
+static void read_details(struct scanned_answer *answer, const struct counter *counters,
+                         size_t count)
+{
+    str key = {};
+    if (json_scan_peek(answer->scan) != '{') {
+        json_scan_skip(answer->scan);
+        return;
+    }
+    json_scan_open(answer->scan, '{');
+    while (json_scan_member(answer->scan, &key)) read_counter(answer, key, counters, count);
+}
+
+/* As compatible_usage() reads it. */
 static void read_usage(struct scanned_answer *answer)
 {
-    const char *from = answer->scan->at;
-    bool is_object   = json_scan_peek(answer->scan) == '{';
-    json_scan_skip(answer->scan);
-    if (is_object) answer->usage = (str){.ptr = from, .len = (size_t)(answer->scan->at - from)};
+    struct llm_usage *usage           = &answer->usage;
+    const struct counter all[]        = {{"prompt_tokens", &usage->input_tokens},
+                                         {"completion_tokens", &usage->output_tokens}};
+    const struct counter prompt[]     = {{"audio_tokens", &usage->input_audio_tokens},
+                                         {"cached_tokens", &usage->cached_tokens},
+                                         {"cache_write_tokens", &usage->cache_write_tokens}};
+    const struct counter completion[] = {{"audio_tokens", &usage->output_audio_tokens},
+                                         {"reasoning_tokens", &usage->reasoning_tokens}};
+    str key                           = {};
+    if (json_scan_peek(answer->scan) != '{') {
+        json_scan_skip(answer->scan);
+        return;
+    }
+    answer->has_usage = true;
+    json_scan_open(answer->scan, '{');
+    while (json_scan_member(answer->scan, &key)) {
+        if (str_is(key, "prompt_tokens_details")) {
+            read_details(answer, prompt, ARRAY_LEN(prompt));
+        } else if (str_is(key, "completion_tokens_details")) {
+            read_details(answer, completion, ARRAY_LEN(completion));
+        } else {
+            read_counter(answer, key, all, ARRAY_LEN(all));
+        }
+    }
 }
 
 /* A list `data` is an answer of embeddings. */
@@ -186,14 +239,6 @@ static void send_choice(const struct scanned_choice *choice, uint32_t position, 
     sink(&finish, context);
 }
 
-static void send_usage(str spelled, llm_sink *sink, void *context)
-{
-    CLEANUP(json_unrefp) json usage = json_invalid();
-    struct llm_event event          = {.kind = LLM_USAGE};
-    if (spelled.len == 0 || !upstream_parse(spelled, &usage)) return;
-    if (compatible_usage(usage, &event.usage)) sink(&event, context);
-}
-
 bool compatible_scan(str body, llm_sink *sink, void *context)
 {
     struct json_scan scan;
@@ -206,10 +251,12 @@ bool compatible_scan(str body, llm_sink *sink, void *context)
     answer.id           = (str){};
     answer.model        = (str){};
     answer.created_s    = -1;
-    answer.usage        = (str){};
+    answer.usage        = llm_usage_unknown();
+    answer.has_usage    = false;
     answer.choice_count = 0;
     json_scan_init(&scan, body, VALUES_MAX);
     if (!read_answer(&answer)) return false;
+    const struct llm_event used  = {.kind = LLM_USAGE, .usage = answer.usage};
     bool is_dated                = answer.created_s > 0;
     const struct llm_event start = {.kind       = LLM_START,
                                     .id         = answer.id,
@@ -220,7 +267,7 @@ bool compatible_scan(str body, llm_sink *sink, void *context)
     for (uint32_t i = 0; i < answer.choice_count; i++) {
         send_choice(&answer.choices[i], i, sink, context);
     }
-    send_usage(answer.usage, sink, context);
+    if (answer.has_usage) sink(&used, context);
     sink(&end, context);
     return true;
 }

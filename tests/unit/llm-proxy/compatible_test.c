@@ -127,12 +127,57 @@ static void an_ordinary_answer_is_scanned(void **)
     answer_done(&answer);
 }
 
+/* Reads `usage` in an answer as the scan does. */
+static struct llm_usage scanned_usage(const char *usage)
+{
+    CLEANUP(buf_done) struct buf body = buf_init(4096);
+    struct answer answer;
+    (void)buf_printf(&body,
+                     "{\"choices\":[{\"index\":0,\"message\":{\"content\":\"a\"},"
+                     "\"finish_reason\":\"stop\"}],\"usage\":%s}",
+                     usage);
+    answer_init(&answer);
+    assert_true(compatible_scan(buf_str(&body), answer_take, &answer));
+    struct llm_usage found = answer.usage;
+    answer_done(&answer);
+    return found;
+}
+
+static void usage_is_scanned(void **)
+{
+    struct llm_usage all =
+        scanned_usage("{\"prompt_tokens\":7,\"completion_tokens\":3,\"total_tokens\":10,"
+                      "\"prompt_tokens_details\":{\"cached_tokens\":2,\"audio_tokens\":1,"
+                      "\"cache_write_tokens\":4,\"other\":[1]},"
+                      "\"completion_tokens_details\":{\"reasoning_tokens\":5,"
+                      "\"audio_tokens\":6}}");
+    assert_int_equal(all.input_tokens, 7);
+    assert_int_equal(all.output_tokens, 3);
+    assert_int_equal(all.cached_tokens, 2);
+    assert_int_equal(all.cache_write_tokens, 4);
+    assert_int_equal(all.input_audio_tokens, 1);
+    assert_int_equal(all.reasoning_tokens, 5);
+    assert_int_equal(all.output_audio_tokens, 6);
+    assert_int_equal(all.searches, -1);
+
+    struct llm_usage some = scanned_usage("{\"prompt_tokens\":null,\"completion_tokens\":0,"
+                                          "\"prompt_tokens_details\":null,"
+                                          "\"completion_tokens_details\":[]}");
+    assert_int_equal(some.input_tokens, -1);
+    assert_int_equal(some.output_tokens, 0);
+    assert_int_equal(some.reasoning_tokens, -1);
+    assert_int_equal(scanned_usage("null").input_tokens, -1);
+    assert_int_equal(scanned_usage("\"much\"").input_tokens, -1);
+}
+
 static void others_are_parsed(void **)
 {
     static const char *const bodies[] = {
         "{\"choices\":[]}",
         "{\"choices\":[{\"message\":{\"content\":[]}}]}",
         "{\"choices\":[{\"message\":{\"tool_calls\":[]}}]}",
+        "{\"choices\":[{\"message\":{}}],\"usage\":{\"prompt_tokens\":7.0}}",
+        "{\"choices\":[{\"message\":{}}],\"usage\":{\"prompt_tokens\":\"7\"}}",
         "{\"choices\":[{\"index\":-1}]}",
         "{\"choices\":[1]}",
         "{\"choices\":[{}],\"data\":[]}",
@@ -314,7 +359,7 @@ static void vectors_come_as_base64_or_as_numbers(void **)
 
 int main(void)
 {
-    struct CMUnitTest tests[ARRAY_LEN(failing) + 10];
+    struct CMUnitTest tests[ARRAY_LEN(failing) + 11];
     size_t count = 0;
     for (size_t i = 0; i < ARRAY_LEN(failing); i++) {
         tests[count++] = row_test(failing[i].name, fails_as, &failing[i]);
@@ -322,6 +367,7 @@ int main(void)
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_transfer_that_fails);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_whole_answer);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(an_ordinary_answer_is_scanned);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(usage_is_scanned);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(others_are_parsed);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(the_key_is_sent_and_marked);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(azure_has_addresses_of_its_own);
