@@ -58,7 +58,7 @@ struct metrics *metrics_new(void)
 
 static void series_free(struct series *series)
 {
-    for (size_t i = 0; i < METRIC_LABELS_MAX; i++) free(series->values[i]);
+    for (size_t i = 0; i < METRIC_LABELS_MAX; i++) free((char *)(uintptr_t)series->values[i].ptr);
     free(series->counts);
     free(series);
 }
@@ -150,7 +150,8 @@ static struct series *series_new(const struct metric *metric, const str *values)
     struct series *series = mem_new(1, sizeof *series);
     series->metric        = metric;
     for (size_t i = 0; i < metric->label_count; i++) {
-        series->values[i] = mem_dup(values[i].ptr, values[i].len);
+        series->values[i] =
+            (str){.ptr = mem_dup(values[i].ptr, values[i].len), .len = values[i].len};
     }
     if (metric->spec.kind == METRIC_HISTOGRAM) {
         size_t count   = bucket_bounds(metric->spec.buckets)->count + 1;
@@ -179,7 +180,16 @@ static bool write_key(const struct metric *metric, const str *values, char key[s
     return true;
 }
 
-struct series *metric_series(struct metric *metric, const str *values)
+static bool has_values(const struct series *series, const str *values)
+{
+    for (size_t i = 0; i < series->metric->label_count; i++) {
+        if (!str_equal(series->values[i], values[i])) return false;
+    }
+    return true;
+}
+
+/* Under the mutex. */
+static struct series *find_or_add(struct metric *metric, const str *values)
 {
     static const str other[METRIC_LABELS_MAX] = {
         {"other", 5}, {"other", 5}, {"other", 5}, {"other", 5}};
@@ -187,7 +197,6 @@ struct series *metric_series(struct metric *metric, const str *values)
     str key       = {};
     bool is_short = write_key(metric, values, written, &key);
 
-    lock(metric->metrics);
     struct series *series = is_short ? map_get(metric->by_values, key) : NULL;
     if (!series && (!is_short || metric->series_count >= metric->spec.series_max)) {
         values = other;
@@ -202,6 +211,15 @@ struct series *metric_series(struct metric *metric, const str *values)
         bool is_put = map_put(metric->by_values, key, series);
         ASSERT(is_put);
     }
+    return series;
+}
+
+struct series *metric_series(struct metric *metric, const str *values)
+{
+    lock(metric->metrics);
+    struct series *series = metric->recent;
+    if (!series || !has_values(series, values)) series = find_or_add(metric, values);
+    metric->recent = series;
     unlock(metric->metrics);
     return series;
 }

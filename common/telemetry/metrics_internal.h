@@ -21,7 +21,7 @@ const struct bucket_bounds *bucket_bounds(enum metric_buckets buckets);
 struct series {
     const struct metric *metric;
     struct series *next;
-    char *values[METRIC_LABELS_MAX]; /* owned */
+    str values[METRIC_LABELS_MAX]; /* owned, each with a NUL behind it */
     _Atomic double value;            /* of a histogram: the sum of all observations */
     atomic_uint_fast64_t *counts;    /* of a histogram: one per bound and one above; owned */
 };
@@ -33,6 +33,7 @@ struct metric {
     /* under the mutex of the registry: */
     struct map *by_values;
     struct series *newest; /* a list that only grows at its front, so readers need no lock */
+    struct series *recent; /* asked for last: most ask for the same again */
     size_t series_count;
 };
 

@@ -48,7 +48,7 @@ static void put_series(struct buf *buf, const struct series *series, const char 
     const char *before = "{";
     for (size_t i = 0; i < metric->label_count; i++) {
         (void)buf_printf(buf, "%s%s=\"", before, metric->spec.labels[i]);
-        put_escaped(buf, series->values[i], true);
+        put_escaped(buf, series->values[i].ptr, true);
         (void)buf_put_byte(buf, '"');
         before = ",";
     }
