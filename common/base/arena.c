@@ -36,6 +36,7 @@ enum { GAP = 0 };
 enum {
     CHUNK_SIZE_MIN = 1'000,   /* bytes */
     CHUNK_SIZE_MAX = 1 << 20, /* bytes; larger only for a single large allocation */
+    PRINTED_MAX    = 256,     /* bytes of a text that is formatted once */
 };
 
 struct chunk {
@@ -119,9 +120,10 @@ void arena_expect(struct arena *arena, size_t size)
     chunk_add(arena, size);
 }
 
+/* `alignment` is a power of two. */
 static size_t padding(const struct chunk *chunk, size_t alignment)
 {
-    return (alignment - chunk->used % alignment) % alignment;
+    return -chunk->used & (alignment - 1);
 }
 
 /* Returns memory that is not zeroed. */
@@ -168,11 +170,13 @@ char *arena_strdup(struct arena *arena, str text)
 
 char *arena_printf(struct arena *arena, const char *format, ...)
 {
+    char printed[PRINTED_MAX];
     va_list args;
     va_start(args, format);
-    int len = vsnprintf(NULL, 0, format, args);
+    int len = vsnprintf(printed, sizeof printed, format, args);
     va_end(args);
     if (len < 0) return NULL;
+    if (len < PRINTED_MAX) return arena_strdup(arena, (str){.ptr = printed, .len = (size_t)len});
 
     size_t size = (size_t)len + 1;
     char *text  = take(arena, size, 1);

@@ -1,7 +1,5 @@
 #include "base/money.h"
 
-#include <inttypes.h>
-
 enum { NANOS_DIGITS = 9 };
 
 static const uint64_t NANOS_PER_USD = 1'000'000'000;
@@ -11,12 +9,14 @@ bool money_print(int64_t usd_nanos, struct buf *out)
     /* The negative of INT64_MIN does not fit an int64. */
     uint64_t amount = usd_nanos < 0 ? -(uint64_t)usd_nanos : (uint64_t)usd_nanos;
     if (usd_nanos < 0) (void)buf_put_byte(out, '-');
-    (void)buf_printf(out, "%" PRIu64, amount / NANOS_PER_USD);
+    (void)buf_put_number(out, amount / NANOS_PER_USD);
     uint64_t rest = amount % NANOS_PER_USD;
     if (rest == 0) return !out->is_full;
-    int digits = NANOS_DIGITS;
+    size_t digits                   = NANOS_DIGITS;
+    char fraction[NANOS_DIGITS + 1] = ".";
     for (; rest % 10 == 0; rest /= 10) digits--;
-    return buf_printf(out, ".%0*" PRIu64, digits, rest);
+    for (size_t i = digits; i > 0; i--, rest /= 10) fraction[i] = (char)('0' + rest % 10);
+    return buf_put(out, fraction, digits + 1);
 }
 
 bool money_parse(str text, int64_t *ret_usd_nanos)

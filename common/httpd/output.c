@@ -7,7 +7,6 @@
 #include "httpd/server_internal.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -113,6 +112,30 @@ void output_flush(struct conn *conn)
     }
 }
 
+/* The fields that are the connection's, and the end of the head. Returns their bytes. */
+static size_t put_tail(struct conn *conn, char tail[static TAIL_MAX])
+{
+    const char *connection = "";
+    if (!conn->is_kept_alive) {
+        connection = "Connection: close\r\n";
+    } else if (conn->minor == 0) {
+        connection = "Connection: keep-alive\r\n";
+    }
+    const str fields[] = {
+        worker_date(conn->worker),
+        str_from(conn->is_chunked ? "Transfer-Encoding: chunked\r\n" : ""),
+        str_from(connection),
+        str_from("\r\n"),
+    };
+    size_t len = 0;
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+        ASSERT(fields[i].len <= TAIL_MAX - len);
+        memcpy(tail + len, fields[i].ptr, fields[i].len);
+        len += fields[i].len;
+    }
+    return len;
+}
+
 void output_answer(struct conn *conn, const struct answer *answer, bool is_stream)
 {
     bool has_body    = status_has_body(answer->http_status);
@@ -120,14 +143,8 @@ void output_answer(struct conn *conn, const struct answer *answer, bool is_strea
     if (is_stream && !conn->is_chunked && has_body) conn->is_kept_alive = false; /* its end: EOF */
     if (conn->worker->is_draining || conn->has_unread_body) conn->is_kept_alive = false;
 
-    str date = worker_date(conn->worker);
     char tail[TAIL_MAX];
-    int len = snprintf(tail, sizeof tail, STR_FMT "%s%s\r\n", STR_ARG(date),
-                       conn->is_chunked ? "Transfer-Encoding: chunked\r\n" : "",
-                       !conn->is_kept_alive ? "Connection: close\r\n"
-                       : conn->minor == 0   ? "Connection: keep-alive\r\n"
-                                            : "");
-    ASSERT(len > 0 && len < TAIL_MAX);
+    size_t len = put_tail(conn, tail);
 
     struct httpd_buffer *buffer = answer->buffer;
     size_t body_len             = buffer->size - answer->head_len;
@@ -136,7 +153,7 @@ void output_answer(struct conn *conn, const struct answer *answer, bool is_strea
     }
     const struct span spans[] = {
         {.ptr = buffer->data, .len = answer->head_len, .buffer = buffer},
-        {.ptr = tail, .len = (size_t)len},
+        {.ptr = tail, .len = len},
         {.ptr = buffer->data + answer->head_len, .len = body_len, .buffer = buffer},
     };
     conn->http_status = answer->http_status;

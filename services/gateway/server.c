@@ -21,7 +21,6 @@
 #include "schema/schema.h"
 #include "json/json_text.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -149,8 +148,8 @@ static bool check_roles(struct api_call *call, const struct httpd_request *reque
                       call->identity.namespace_);
         return false;
     }
-    (void)snprintf(call->identity.requested, sizeof call->identity.requested, STR_FMT,
-                   STR_ARG(result));
+    if (result.len > 0) memcpy(call->identity.requested, result.ptr, result.len);
+    call->identity.requested[result.len] = '\0';
     return true;
 }
 

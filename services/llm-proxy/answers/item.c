@@ -48,12 +48,12 @@ void item_print(const struct item *item, uint64_t call, Pb__LlmItem *ret_message
 
 void item_put_back(struct item_spare *spare, struct item *item)
 {
-    bool is_spared =
-        !item->message && item->data.capacity <= SPARE_SIZE_MAX && spare->count < SPARE_MAX;
+    bool is_spared = item->data.capacity <= SPARE_SIZE_MAX && spare->count < SPARE_MAX;
     if (!is_spared) {
         item_free(item);
         return;
     }
+    free(TAKE(item->message));
     buf_clear(&item->data);
     item->next   = spare->first;
     spare->first = item;

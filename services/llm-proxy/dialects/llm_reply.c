@@ -136,7 +136,8 @@ static void add_model(struct llm_reply_head *head, str model)
         is_word = model.ptr[i] > ' ' && model.ptr[i] <= '~';
     }
     if (!is_word) return;
-    (void)snprintf(head->model, sizeof head->model, STR_FMT, STR_ARG(model));
+    memcpy(head->model, model.ptr, model.len);
+    head->model[model.len] = '\0';
     add_header(head, "Tutti-Model", head->model);
 }
 
