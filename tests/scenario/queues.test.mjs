@@ -102,6 +102,9 @@ scenario('a job is cancelled, and its worker hears of it', { needs: NEEDS, check
   await suite.api.ok('POST', `/v1/jobs/${waiting}/cancel`);
   assert.equal((await suite.api.ok('GET', `/v1/jobs/${waiting}`)).state, 'cancelled');
   assert.equal((await suite.runEnds(next.id)).output.detail, 'somebody cancelled it');
+  const metrics = await (await fetch(`http://${suite.scheduler.host}:${suite.scheduler.adminPort}/metrics`)).text();
+  const counts = [...metrics.matchAll(/^tutti_job_finished_total\{queue="jobs",.*status="(\w+)".*\} (\d+)$/gm)];
+  assert.deepEqual(counts.map(([, status, count]) => [status, count]), [['cancelled', '2']]);
   assert.equal((await poll(suite)).length, 0);
 });
 

@@ -89,6 +89,12 @@ void event_done(struct event *event)
     event->limit_key                                                              = json_invalid();
 }
 
+bool event_says_cancelled(const struct event *event)
+{
+    json type = json_get_text(event->error, "type");
+    return json_is(type, JSON_TEXT) && str_is(json_str(type), "https://tutti.dev/errors/cancelled");
+}
+
 struct event *event_list_push(struct event_list *list, const struct event *event)
 {
     ASSERT(list->count < EVENTS_MAX);

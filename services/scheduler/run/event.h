@@ -307,6 +307,10 @@ const char *event_type(enum event_kind kind);
 /** Releases the values of one event. */
 void event_done(struct event *event);
 
+/** Says whether a job that has failed was cancelled by somebody, or purged: to its run it is one
+ * that failed with such an error. */
+bool event_says_cancelled(const struct event *event);
+
 enum { EVENTS_MAX = 100'000 /* of one command; closing everything open is the longest */ };
 
 struct event_list {

@@ -146,18 +146,11 @@ static void schedule(struct telling *telling, const struct run *run, const struc
     event_view_done(&shown);
 }
 
-/* To its run a job that somebody cancelled, or purged, is one that failed with such an error. */
-static bool was_cancelled(const struct event *event)
-{
-    json type = json_get_text(event->error, "type");
-    return json_is(type, JSON_TEXT) && str_is(json_str(type), "https://tutti.dev/errors/cancelled");
-}
-
 static const char *state_of(const struct event *event)
 {
     switch (event->kind) {
     case EVENT_JOB_COMPLETED: return "completed";
-    case EVENT_JOB_FAILED: return was_cancelled(event) ? "cancelled" : "failed";
+    case EVENT_JOB_FAILED: return event_says_cancelled(event) ? "cancelled" : "failed";
     case EVENT_JOB_DEAD: return "dead";
     case EVENT_JOB_CANCELLED: return "cancelled";
     default: return NULL;

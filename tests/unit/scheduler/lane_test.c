@@ -171,7 +171,43 @@ static void test_polls_wait_in_one_order(void **state)
     open_job_remove(show->queues, job);
     poll_unpark(&polls, parked[0]);
     for (size_t i = 0; i < ARRAY_LEN(parked); i++) poll_free(parked[i]);
-    assert_int_equal(show->queue->lane_polls, 0);
+    assert_null(show->queue->first_lane);
+    polls_done(&polls);
+}
+
+/* Who looks for a poll to serve sees no lane that has none, nor one without jobs. */
+static void test_lanes_without_polls_cost_nothing(void **state)
+{
+    enum { FUNCTIONS = 1'000, WANTED = 500 };
+    struct show *show       = *state;
+    struct worker worker    = {};
+    struct polls polls      = {};
+    struct poll_place place = {};
+    char function[16];
+    for (int i = 0; i < FUNCTIONS; i++) {
+        (void)snprintf(function, sizeof function, "worker.%d", i);
+        add(show, "one/a", function);
+    }
+    assert_null(show->queue->first_lane);
+    (void)snprintf(function, sizeof function, "worker.%d", WANTED);
+    struct lane *lane = job_lane_join(show->queues, show->queue, str_from(function));
+    struct poll *poll = mem_new(1, sizeof *poll);
+    *poll             = (struct poll){.worker = &worker, .places = &place, .count_max = 1};
+    polls_init(&polls);
+    poll_add_place(poll, show->queue, lane);
+    assert_int_equal(poll_park(&polls, poll, NULL), STATUS_OK);
+    assert_ptr_equal(show->queue->first_lane, lane);
+    assert_null(lane->next);
+    assert_ptr_equal(poll_next(show->queue), poll);
+    struct open_job *job = queue_peek_lane(show->queue, lane);
+    open_job_lease(show->queues, job, NULL, 1'000, NOW, 0);
+    assert_null(show->queue->first_lane);
+    assert_null(poll_next(show->queue));
+    open_job_return(show->queues, job, NOW, NOW);
+    assert_ptr_equal(poll_next(show->queue), poll);
+    poll_unpark(&polls, poll);
+    assert_null(show->queue->first_lane);
+    poll_free(poll);
     polls_done(&polls);
 }
 
@@ -229,6 +265,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_both_orders_agree, setup, teardown),
         cmocka_unit_test_setup_teardown(test_limits_hold_in_lanes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_polls_wait_in_one_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_lanes_without_polls_cost_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_lanes_at_random, setup, teardown),
         cmocka_unit_test_setup_teardown(test_own_queues_have_no_lanes, setup, teardown),
     };

@@ -330,6 +330,17 @@ size_t open_job_count(const struct job_queues *queues)
     return map_count(queues->by_id);
 }
 
+struct open_job *open_job_next_leased(const struct job_queues *queues, size_t *cursor)
+{
+    if (*cursor >= queues->leased.count) return NULL;
+    return job_of(queues->leased.links[++*cursor]);
+}
+
+size_t open_job_leased_count(const struct job_queues *queues)
+{
+    return queues->leased.count;
+}
+
 /* Smaller goes first. */
 static int64_t rank_us(const struct open_job *job)
 {

@@ -46,8 +46,7 @@ struct queue {
     bool is_paused;          /* nothing is handed out */
     struct heap lines;       /* with jobs that are ready */
     struct line *first_line; /* all that have jobs of their own */
-    struct lane *first_lane; /* one per function: queues/lane.h */
-    size_t lane_polls;       /* places of polls in its lanes */
+    struct lane *first_lane; /* those with polls and jobs that are ready: queues/lane.h */
     uint64_t turn;           /* counts */
     size_t ready_count, delayed_count, held_count, leased_count;
     struct queue_limits limits;     /* as they were set, for all partitions together */
@@ -173,6 +172,10 @@ void open_job_remove(struct job_queues *queues, struct open_job *job);
 /** Walks all open jobs in no order; NULL at the end. `*cursor` begins at 0. */
 struct open_job *open_job_next(const struct job_queues *queues, size_t *cursor);
 size_t open_job_count(const struct job_queues *queues);
+
+/** Likewise those that are leased, as long as no job changes. */
+struct open_job *open_job_next_leased(const struct job_queues *queues, size_t *cursor);
+size_t open_job_leased_count(const struct job_queues *queues);
 
 /** Its limits from now on: the share of this partition. */
 void queue_limit(struct job_queues *queues, struct queue *queue, const struct queue_limits *share,

@@ -359,11 +359,13 @@ status engine_bury_emitted(struct engine *engine, const struct live_run *live,
     return letter_add(engine, queue, event, json_get_text(data, "error"), "", &record, reterr);
 }
 
-static const char *outcome_of(enum event_kind kind)
+static const char *outcome_of(const struct event *event)
 {
+    enum event_kind kind = event->kind;
     if (kind == EVENT_JOB_COMPLETED) return "completed";
     if (kind == EVENT_JOB_CANCELLED || kind == EVENT_JOB_SETTLED) return "cancelled";
-    return kind == EVENT_JOB_DEAD ? "dead" : "failed";
+    if (kind == EVENT_JOB_DEAD) return "dead";
+    return event_says_cancelled(event) ? "cancelled" : "failed";
 }
 
 /* A worker that still holds it hears of it with its next heartbeat. */
@@ -430,7 +432,7 @@ static status close_job(struct engine *engine, const struct live_run *live, stru
 
     TRY(engine_fund_end(engine, job, reterr));
     count_job_finished(engine->options.metrics, job->queue->name, str_from(function),
-                       outcome_of(event->kind), is_leased ? engine->now_us - job->leased_us : -1);
+                       outcome_of(event), is_leased ? engine->now_us - job->leased_us : -1);
     if (event->kind == EVENT_JOB_COMPLETED) queue_flow_add(&job->queue->completed, engine->now_us);
     if (has_failed) queue_flow_add(&job->queue->failed, engine->now_us);
     return settles ? engine_settle_job(engine, job, record, reterr)

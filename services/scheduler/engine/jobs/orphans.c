@@ -5,15 +5,57 @@
 #include "scheduler/engine/jobs/charge.h"
 #include "scheduler/engine/jobs/job_rows.h"
 
+/* What leased jobs are meant. */
+struct meant {
+    uint64_t instances[1 + ORPHAN_DEAD_MAX];
+    size_t count;
+    bool is_unclaimed; /* only those */
+};
+
+static bool is_meant(const struct meant *meant, const struct open_job *job)
+{
+    if (job->state != OPEN_JOB_LEASED || (meant->is_unclaimed && !job->is_unclaimed)) return false;
+    for (size_t i = 0; i < meant->count; i++) {
+        if (meant->instances[i] == job->instance) return true;
+    }
+    return false;
+}
+
+/* Their ids, since what is done about one may end others. */
+struct found {
+    struct id *ids; /* of the turn's arena */
+    size_t count;
+};
+
+static status find(struct engine *engine, const struct meant *meant, struct found *ret_found,
+                   struct error *reterr)
+{
+    size_t count     = 0;
+    size_t cursor    = 0;
+    struct id *ids   = NULL;
+    size_t count_max = open_job_leased_count(engine->queues);
+    const struct open_job *job;
+    *ret_found = (struct found){};
+    while ((job = open_job_next_leased(engine->queues, &cursor))) {
+        if (!is_meant(meant, job)) continue;
+        if (!ids) ids = arena_alloc(engine->arena, count_max * sizeof *ids);
+        if (!ids) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
+        ids[count++] = job->id;
+    }
+    *ret_found = (struct found){ids, count};
+    return STATUS_OK;
+}
+
 /* It was in the answer that died with us. */
 static status offer_lost(struct engine *engine, uint64_t instance, struct error *reterr)
 {
+    const struct meant meant = {.instances = {instance}, .count = 1, .is_unclaimed = true};
+    struct found found       = {};
     if (instance == 0 || engine->now_us >= engine->unclaimed_until_us) return STATUS_OK;
-    size_t cursor = 0;
-    struct open_job *job;
-    while ((job = open_job_next(engine->queues, &cursor))) {
-        if (job->state != OPEN_JOB_LEASED || !job->is_unclaimed) continue;
-        if (job->instance == instance) TRY(engine_offer_again(engine, job, reterr));
+    TRY(find(engine, &meant, &found, reterr));
+    for (size_t i = 0; i < found.count; i++) {
+        struct open_job *job = open_job_find(engine->queues, str_from(found.ids[i].text));
+        if (job && is_meant(&meant, job)) TRY(engine_offer_again(engine, job, reterr));
     }
     return STATUS_OK;
 }
@@ -35,13 +77,8 @@ static status leave(struct engine *engine, struct open_job *job, struct error *r
     return engine_offer_again(engine, job, reterr);
 }
 
-/* The processes that are dead by what one says who is alive. */
-struct dead {
-    uint64_t instances[1 + ORPHAN_DEAD_MAX];
-    size_t count;
-};
-
-static void add_dead(struct dead *dead, const Pb__Heartbeats *told, uint64_t instance)
+/* A process that is dead by what one says who is alive. */
+static void add_dead(struct meant *dead, const Pb__Heartbeats *told, uint64_t instance)
 {
     bool is_one = instance != 0 && instance != told->instance;
     if (is_one && dead->count < ARRAY_LEN(dead->instances)) {
@@ -49,29 +86,18 @@ static void add_dead(struct dead *dead, const Pb__Heartbeats *told, uint64_t ins
     }
 }
 
-static bool is_of(const struct dead *dead, uint64_t instance)
-{
-    for (size_t i = 0; i < dead->count; i++) {
-        if (dead->instances[i] == instance) return true;
-    }
-    return false;
-}
-
-/* An attempt that fails may end jobs and begin others, so those that are open are looked through
+/* An attempt that fails may end jobs and begin others, so those that are leased are looked through
  * until there is none. Polls may still be parked where the loss of their machine has not been
  * noticed: they would have the same jobs again. */
-static status offer_dead(struct engine *engine, const struct dead *dead, struct error *reterr)
+static status offer_dead(struct engine *engine, const struct meant *dead, struct error *reterr)
 {
-    bool is_found = dead->count > 0;
+    struct found found = {.count = dead->count};
     for (size_t i = 0; i < dead->count; i++) engine_give_up_polls(engine, dead->instances[i]);
-    while (is_found) {
-        size_t cursor        = 0;
-        struct open_job *job = NULL;
-        is_found             = false;
-        while ((job = open_job_next(engine->queues, &cursor))) {
-            if (job->state != OPEN_JOB_LEASED || !is_of(dead, job->instance)) continue;
-            is_found = true;
-            TRY(leave(engine, job, reterr));
+    while (found.count > 0) {
+        TRY(find(engine, dead, &found, reterr));
+        for (size_t i = 0; i < found.count; i++) {
+            struct open_job *job = open_job_find(engine->queues, str_from(found.ids[i].text));
+            if (job && is_meant(dead, job)) TRY(leave(engine, job, reterr));
         }
     }
     return STATUS_OK;
@@ -79,7 +105,7 @@ static status offer_dead(struct engine *engine, const struct dead *dead, struct 
 
 status engine_offer_orphans(struct engine *engine, const Pb__Heartbeats *told, struct error *reterr)
 {
-    struct dead dead = {};
+    struct meant dead = {};
     if (!told->is_all) return STATUS_OK;
     TRY(offer_lost(engine, told->instance, reterr));
     add_dead(&dead, told, told->dead);

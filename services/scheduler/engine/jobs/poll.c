@@ -41,7 +41,7 @@ static void step_in(struct poll_place *place)
         list->first = place;
     }
     list->last = place;
-    if (place->lane) place->queue->lane_polls++;
+    if (place->lane) lane_settle(place->lane);
 }
 
 static void step_out(struct poll_place *place)
@@ -57,7 +57,7 @@ static void step_out(struct poll_place *place)
     } else {
         list->last = place->previous;
     }
-    if (place->lane) place->queue->lane_polls--;
+    if (place->lane) lane_settle(place->lane);
 }
 
 void poll_add_place(struct poll *poll, struct queue *queue, struct lane *lane)
@@ -90,9 +90,8 @@ struct poll *poll_next(const struct queue *queue)
 {
     if (!queue_peek(queue)) return NULL;
     const struct poll *next = earlier(NULL, &queue->polls);
-    if (queue->lane_polls == 0) return (struct poll *)(uintptr_t)next;
     for (const struct lane *lane = queue->first_lane; lane; lane = lane->next) {
-        if (lane->polls.first && lines_head(&lane->lines)) next = earlier(next, &lane->polls);
+        next = earlier(next, &lane->polls);
     }
     return (struct poll *)(uintptr_t)next;
 }

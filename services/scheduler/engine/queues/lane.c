@@ -57,6 +57,7 @@ static str key_of(const struct queue *queue, str function, struct lane_key *key)
 static void stand(struct lane *lane)
 {
     struct queue *queue = lane->queue;
+    lane->previous      = NULL;
     lane->next          = queue->first_lane;
     if (queue->first_lane) queue->first_lane->previous = lane;
     queue->first_lane = lane;
@@ -88,10 +89,21 @@ struct lane *lane_join(struct lanes *lanes, struct queue *queue, str function)
         lane->queue    = queue;
         lane->lanes    = lanes;
         lane->lines    = lines_heap();
-        stand(lane);
     }
     lane_use(lane);
     return lane;
+}
+
+void lane_settle(struct lane *lane)
+{
+    bool is_met = lane->polls.first && lane->lines.count > 0;
+    if (is_met == lane->is_met) return;
+    lane->is_met = is_met;
+    if (is_met) {
+        stand(lane);
+    } else {
+        step_out(lane);
+    }
 }
 
 void lane_use(struct lane *lane)
@@ -106,6 +118,6 @@ void lane_leave(struct lane *lane)
     struct lane_key key;
     void *removed = map_remove(lane->lanes->by_name, key_of(lane->queue, lane->function, &key));
     ASSERT(removed == lane);
-    step_out(lane);
+    ASSERT(!lane->is_met);
     lane_free(lane);
 }

@@ -17,6 +17,7 @@
 #include "scheduler/engine/heap.h"
 #include "scheduler/engine/jobs/poll_list.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { LANES_MAX = 1 << 20 };
@@ -31,7 +32,8 @@ struct lane {
     struct heap lines;            /* with jobs that are ready */
     struct poll_list polls;       /* parked for this function */
     size_t user_count;            /* open jobs, lines and polls */
-    struct lane *next, *previous; /* of the queue */
+    bool is_met;                  /* polls and jobs are there: it is in the list of its queue */
+    struct lane *next, *previous; /* in that */
 };
 
 struct lanes *lanes_new(void); /* owned */
@@ -40,6 +42,9 @@ size_t lanes_count(const struct lanes *lanes);
 
 /** Finds a lane or makes it; one more needs it: lane_leave(). NULL: LANES_MAX. */
 struct lane *lane_join(struct lanes *lanes, struct queue *queue, str function);
+
+/** Polls or jobs of it have come or gone. */
+void lane_settle(struct lane *lane);
 
 void lane_use(struct lane *lane);
 void lane_leave(struct lane *lane);

@@ -299,6 +299,7 @@ void line_settle(struct line *line)
         } else if (is_in) {
             heap_remove(heap, &line->link);
         }
+        if (line->lane && !line->parent) lane_settle(line->lane);
     }
 }
 
