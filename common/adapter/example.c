@@ -30,6 +30,7 @@ status example_scope(const struct manifest_action *action, json given, struct ar
 {
     static const char *const members[] = {"before", "steps", "response", "output"};
     const struct scope_options options = {
+        .config          = member_of(action, given, "config"),
         .params          = member_of(action, given, "params"),
         .idempotency_key = str_from("run/task/1/1"),
         .created_us      = created_us,
@@ -88,8 +89,8 @@ static json request_new(const struct manifest_step *step, const struct outgoing 
     return request;
 }
 
-status example_requests(const struct manifest_action *action, json scope, struct arena *arena,
-                        json *ret_requests, struct error *reterr)
+status example_requests(const struct manifest_action *action, json scope, const char *connection,
+                        struct arena *arena, json *ret_requests, struct error *reterr)
 {
     CLEANUP(json_unrefp) json requests = json_array_new(action->step_count);
     for (size_t i = 0; i < action->step_count; i++) {
@@ -99,11 +100,12 @@ status example_requests(const struct manifest_action *action, json scope, struct
         bool is_http = step->request.kind == REQUEST_HTTP || step->request.kind == REQUEST_GRAPHQL;
         if (!is_http) continue;
         if (step->condition && !formula_test(step->condition, scope, created_us)) continue;
-        const struct outgoing_source source = {.action  = action,
-                                               .step    = step,
-                                               .scope   = scope,
-                                               .secrets = &example_secrets,
-                                               .arena   = arena};
+        const struct outgoing_source source = {.action     = action,
+                                               .step       = step,
+                                               .scope      = scope,
+                                               .secrets    = &example_secrets,
+                                               .arena      = arena,
+                                               .connection = connection};
         TRY(outgoing_render(&source, outgoing, reterr));
         json_array_push(&requests, request_new(step, outgoing));
     }
@@ -294,7 +296,7 @@ status example_play(const struct manifest_action *action, json given, struct are
     CLEANUP(play_done) struct play play = {};
     TRY(example_scope(action, given, arena, &play.scope, reterr));
     TRY(play_reads(action, play.scope, arena, &play.before, &play.lookups, reterr));
-    TRY(example_requests(action, play.scope, arena, &play.requests, reterr));
+    TRY(example_requests(action, play.scope, NULL, arena, &play.requests, reterr));
     TRY(play_output(action, &play.scope, reterr));
     json output   = json_get_text(play.scope, "output");
     bool is_known = !json_is(output, JSON_INVALID);

@@ -11,18 +11,19 @@
 extern const struct secret_source example_secrets;
 
 /**
- * The scope of an action with its example: parameters, what `before` read, outputs of steps, the
- * answer. `given` is a map whose members {params, before, steps, response, output} stand in place
- * of the example's; JSON_INVALID: none. With a `response` or `steps` of one's own the example's
- * `output` does not count. Owned. Statuses of scope_new().
+ * The scope of an action with its example: parameters, settings, what `before` read, outputs of
+ * steps, the answer. `given` is a map whose members {params, config, before, steps, response,
+ * output} stand in place of the example's; JSON_INVALID: none. With a `response` or `steps` of
+ * one's own the example's `output` does not count. Owned. Statuses of scope_new().
  */
 status example_scope(const struct manifest_action *action, json given, struct arena *arena,
                      json *ret_scope, struct error *reterr);
 
 /** What would be sent in `scope`: [{step?, method, url, headers, body?}]; steps whose condition
- * does not hold and requests of engines are left out. Owned. Statuses of outgoing_render(). */
-status example_requests(const struct manifest_action *action, json scope, struct arena *arena,
-                        json *ret_requests, struct error *reterr);
+ * does not hold and requests of engines are left out. `connection`: its name, for errors; NULL: it
+ * is not known. Owned. Statuses of outgoing_render(). */
+status example_requests(const struct manifest_action *action, json scope, const char *connection,
+                        struct arena *arena, json *ret_requests, struct error *reterr);
 
 /**
  * The action on its example as a value: {function, before?: {action, with}, requests: [{step,

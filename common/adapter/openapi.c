@@ -11,6 +11,7 @@
 enum {
     WORDS_MAX   = 400, /* bytes of a summary */
     MEMBERS_MAX = 60,  /* of an answer */
+    ID_MAX      = 200, /* bytes of the name of an operation that is kept */
 };
 
 static const char *const methods[] = {"get", "head", "post", "put", "patch", "delete"};
@@ -295,18 +296,6 @@ static void put_action(struct import *import, const struct operation *operation,
 
 /* --- operations ------------------------------------------------------------------------------- */
 
-bool import_is_wanted(const char *list, str id)
-{
-    if (!list) return true;
-    for (const char *at = list; at;) {
-        const char *comma = strchr(at, ',');
-        str one           = {.ptr = at, .len = comma ? (size_t)(comma - at) : strlen(at)};
-        if (one.len > 0 && str_equal(one, id)) return true;
-        at = comma ? comma + 1 : NULL;
-    }
-    return false;
-}
-
 static status add_operation(struct import *import, struct operation *operation,
                             struct error *reterr)
 {
@@ -314,12 +303,18 @@ static status add_operation(struct import *import, struct operation *operation,
     char name[IMPORT_NAME_SIZE];
     CLEANUP(buf_done) struct buf made = buf_init(64 << 10);
     (void)buf_printf(&made, "%s" STR_FMT, operation->method, STR_ARG(operation->path));
-    if (!import_is_wanted(import->options->operations, id)) return STATUS_OK;
+    str called = id.len > 0 ? id : buf_str(&made);
+    if (import->id_count < IMPORT_IDS_MAX) {
+        const char *kept = arena_strdup(import->arena, str_slice(called, 0, ID_MAX));
+        if (kept) import->ids[import->id_count++] = kept;
+    }
+    if (!import_is_wanted(import->options->operations, called)) return STATUS_OK;
     if (import->count == OPENAPI_OPERATIONS_MAX) {
         return fail(reterr, STATUS_RESOURCE_EXHAUSTED,
-                    "more than %d operations: name those that are wanted", OPENAPI_OPERATIONS_MAX);
+                    "more than %d operations: name those that are wanted (--operations)",
+                    OPENAPI_OPERATIONS_MAX);
     }
-    import_action_name(import, id.len > 0 ? id : buf_str(&made), name);
+    import_action_name(import, called, name);
     memcpy(import->names[import->count++], name, IMPORT_NAME_SIZE);
     operation_read(import, operation);
     put_action(import, operation, name);
@@ -426,6 +421,8 @@ void import_put_top(const struct import *import)
     struct buf *out = import->out;
     json info       = json_get_text(import->root, "info");
     str title       = import_words(openapi_text(info, "title"));
+    str docs        = openapi_text(json_get_text(import->root, "externalDocs"), "url");
+    bool is_page    = str_starts_with(docs, str_from("https://"));
     (void)buf_printf(out,
                      "# Manifest of the adapter `%s`, begun from the description of its API. What "
                      "is left to do:\n# `tutti adapter lint FILE`. Format: "
@@ -433,8 +430,9 @@ void import_put_top(const struct import *import)
                      "%s\nversion: \"1.0.0\"\ntitle: ",
                      import->options->name, import->options->name);
     import_put_text(out, title.len > 0 ? title : str_from(import->options->name));
-    (void)buf_put_text(out, "\ndocs: https://example.com          # the page the facts come "
-                            "from\n\nconfig:\n");
+    (void)buf_put_text(out, "\ndocs: ");
+    import_put_text(out, is_page ? docs : str_from("https://example.com"));
+    (void)buf_put_text(out, "          # the page the facts come from\n\nconfig:\n");
     if (is_basic(scheme_of(import))) {
         (void)buf_put_text(out, "  user: {type: string, default: tutti}\n");
     }
@@ -448,16 +446,22 @@ status openapi_skeleton(json description, const struct openapi_options *options,
 {
     struct import import = {.root = description, .options = options, .out = out};
     TRY(openapi_check(description, &import.is_swagger, reterr));
-    CLEANUP(arena_freep) struct arena *arena = arena_new(1 << 20);
+    CLEANUP(arena_freep) struct arena *arena = arena_new(4 << 20);
     struct operation *scratch                = arena_alloc(arena, sizeof *scratch);
     import.names = arena_alloc(arena, OPENAPI_OPERATIONS_MAX * sizeof *import.names);
-    if (!scratch || !import.names) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
+    import.ids   = arena_alloc(arena, IMPORT_IDS_MAX * sizeof *import.ids);
+    import.arena = arena;
+    if (!scratch || !import.names || !import.ids) {
+        return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory");
+    }
     import_put_top(&import);
     TRY(add_operations(&import, scratch, reterr));
+    TRY(import_check_wanted(options->operations, import.ids, import.id_count, reterr));
     if (import.count == 0) {
-        return fail(reterr, STATUS_INVALID_ARGUMENT, "it has no such operation");
+        return fail(reterr, STATUS_INVALID_ARGUMENT, "it describes no operations");
     }
     if (!out->is_full) return STATUS_OK;
-    return fail(reterr, STATUS_RESOURCE_EXHAUSTED,
-                "the manifest would be too large: name the operations that are wanted");
+    return fail(
+        reterr, STATUS_RESOURCE_EXHAUSTED,
+        "the manifest would be too large: name the operations that are wanted (--operations)");
 }

@@ -23,11 +23,13 @@ enum {
 
 struct openapi_options {
     const char *name;       /* of the adapter; a name as manifests have them */
-    const char *operations; /* operationIds, separated by commas; NULL: all */
+    const char *operations; /* operationIds, of those without one "get/path", separated by commas;
+                             * NULL: all */
 };
 
-/** Appends the manifest. INVALID_ARGUMENT: it is no description that is understood, or has not one
- * of the operations; RESOURCE_EXHAUSTED: too many operations at once. */
+/** Appends the manifest. INVALID_ARGUMENT: it is no description that is understood, or has no
+ * operations; NOT_FOUND: it lacks one of those that are named; RESOURCE_EXHAUSTED: too many
+ * operations at once. */
 status openapi_skeleton(json description, const struct openapi_options *options, struct buf *out,
                         struct error *reterr);
 

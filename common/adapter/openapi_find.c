@@ -25,7 +25,8 @@ status openapi_check(json root, bool *ret_is_swagger, struct error *reterr)
     *ret_is_swagger = str_is(openapi_text(root, "swagger"), "2.0");
     if (is_openapi || *ret_is_swagger) return STATUS_OK;
     return fail(reterr, STATUS_INVALID_ARGUMENT,
-                "it is neither OpenAPI 3.x nor Swagger 2.0: it has no such `openapi` or `swagger`");
+                "neither OpenAPI 3.x nor Swagger 2.0: it does not begin with `openapi: 3.…` or "
+                "`swagger: \"2.0\"`");
 }
 
 /* --- references ------------------------------------------------------------------------------- */

@@ -8,6 +8,8 @@
 enum { IMPORT_NAME_SIZE = OPENAPI_NAME_MAX + 1 };
 
 /* What a description is being turned into. */
+enum { IMPORT_IDS_MAX = 5'000 };
+
 struct import {
     json root;
     bool is_swagger;
@@ -15,6 +17,9 @@ struct import {
     struct buf *out;
     char (*names)[IMPORT_NAME_SIZE]; /* of actions that are written */
     size_t count;
+    struct arena *arena;
+    const char **ids; /* of all operations, up to IMPORT_IDS_MAX */
+    size_t id_count;
 };
 
 /* A parameter of an action: where it goes, and under which name there. */
@@ -51,6 +56,10 @@ bool import_is_in_list(json list, str name);
 
 /* Says whether `id` is among names that are separated by commas; NULL: all are. */
 bool import_is_wanted(const char *list, str id);
+
+/* NOT_FOUND: one of the names in `list` is none of `ids`; the text names it, and the nearest. */
+status import_check_wanted(const char *list, const char *const *ids, size_t count,
+                           struct error *reterr);
 
 /* The first line of a text, or a piece of it. */
 str import_words(str text);

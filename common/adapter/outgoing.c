@@ -1,5 +1,6 @@
 #include "adapter/outgoing.h"
 
+#include "adapter/base_url.h"
 #include "adapter/credentials.h"
 #include "base/assert.h"
 #include "base/attr.h"
@@ -17,6 +18,9 @@ enum { FORM_DEPTH_MAX = 16, FORM_NAME_MAX = 1024, NUMBER_MAX = 32 /* bytes */ };
 struct rendering {
     const struct outgoing_source *source;
     struct outgoing *outgoing;
+    str base; /* empty: there is none, */
+    status base_code;
+    struct error base_why; /* and why */
 };
 
 static status eval(const struct rendering *rendering, const struct formula *formula,
@@ -135,21 +139,6 @@ static status put_path(const struct rendering *rendering, const char *path, stru
     return STATUS_OK;
 }
 
-/* Without a slash at its end. */
-static status put_base(const struct rendering *rendering, struct buf *out, struct error *reterr)
-{
-    const struct manifest *manifest = rendering->source->action->manifest;
-    CLEANUP(json_unrefp) json base  = json_invalid();
-    TRY(eval(rendering, manifest->base_url, "http.base_url", &base, reterr));
-    if (!json_is(base, JSON_TEXT)) {
-        return fail(reterr, STATUS_INVALID_ARGUMENT, "`http.base_url` is no text");
-    }
-    str text = json_str(base);
-    while (text.len > 0 && text.ptr[text.len - 1] == '/') text.len--;
-    (void)buf_put_str(out, text);
-    return STATUS_OK;
-}
-
 static status put_query_value(json value, str name, struct buf *out, struct error *reterr)
 {
     CLEANUP(buf_done) struct buf text = buf_init(OUTGOING_URL_MAX);
@@ -212,6 +201,14 @@ static status render_method(struct rendering *rendering, struct error *reterr)
     return fail(reterr, STATUS_INVALID_ARGUMENT, "`request.method` yields none of the methods");
 }
 
+/* What follows a `#` is for whoever reads the answer. */
+static void put_address(str address, struct buf *out)
+{
+    const char *fragment = memchr(address.ptr, '#', address.len);
+    (void)buf_put_str(
+        out, str_slice(address, 0, fragment ? (size_t)(fragment - address.ptr) : address.len));
+}
+
 static status render_url(struct rendering *rendering, struct error *reterr)
 {
     const struct manifest_request *request = &rendering->source->step->request;
@@ -227,8 +224,12 @@ static status render_url(struct rendering *rendering, struct error *reterr)
     if (request->url && !json_is(whole, JSON_TEXT)) {
         return fail(reterr, STATUS_INVALID_ARGUMENT, "`request.url` yields no text");
     }
-    if (request->url) (void)buf_put_str(&url, json_str(whole));
-    if (!request->url) TRY(put_base(rendering, &url, reterr));
+    bool is_below = !request->url || str_starts_with(json_str(whole), str_from("/"));
+    if (is_below && rendering->base_code != STATUS_OK) {
+        return fail(reterr, rendering->base_code, "%s", rendering->base_why.text);
+    }
+    if (is_below) (void)buf_put_str(&url, rendering->base);
+    if (request->url) put_address(json_str(whole), &url);
     if (request->path) TRY(put_path(rendering, request->path, &url, reterr));
     put_page(rendering, "query", &query);
     TRY(put_query(query, &url, reterr));
@@ -403,7 +404,9 @@ status outgoing_render(const struct outgoing_source *source, struct outgoing *re
     if (request->kind != REQUEST_HTTP && request->kind != REQUEST_GRAPHQL) {
         return fail(reterr, STATUS_UNIMPLEMENTED, "`%s` makes no HTTP request", action->name);
     }
-    *ret_outgoing = (struct outgoing){};
+    *ret_outgoing       = (struct outgoing){};
+    rendering.base_code = base_url_of(action->manifest, source->scope, source->connection,
+                                      source->arena, &rendering.base, &rendering.base_why);
     TRY(render_method(&rendering, reterr));
     TRY(render_url(&rendering, reterr));
     TRY(outgoing_add_header(ret_outgoing, "User-Agent", str_from("tutti/" TUTTI_VERSION), reterr));
@@ -411,7 +414,5 @@ status outgoing_render(const struct outgoing_source *source, struct outgoing *re
     TRY(add_headers(&rendering, request->headers, "request.headers", reterr));
     TRY(add_key_header(&rendering, reterr));
     TRY(render_body(&rendering, reterr));
-    CLEANUP(buf_done) struct buf base = buf_init(OUTGOING_URL_MAX);
-    TRY(put_base(&rendering, &base, reterr));
-    return credentials_add(source, buf_str(&base), ret_outgoing, reterr);
+    return credentials_add(source, rendering.base, ret_outgoing, reterr);
 }

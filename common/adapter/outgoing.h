@@ -2,7 +2,8 @@
  * outgoing: the request of one step, as it would leave: method, URL, headers, body.
  *
  * Pure: nothing is sent. The secrets come from a source that the caller gives, so a dry run shows
- * `***` in their place. A path's `{name}` is one encoded segment, `{+name}` keeps its slashes. In a
+ * `***` in their place. A path's `{name}` is one encoded segment, `{+name}` keeps its slashes. A
+ * `url` is a whole address, or what follows `base_url` if it begins with a slash. In a
  * query numbers and booleans become text and a list repeats its key; in a form maps and lists nest
  * as `a[b]`. Credentials go to the origin of `base_url` only.
  */
@@ -57,12 +58,14 @@ struct outgoing_source {
     str blob;                /* the bytes of `body_blob`, which signatures cover */
     str access_token;        /* of `oauth2`: who sends has fetched it; empty: none yet */
     struct kept_token *kept; /* of `jwt`; NULL: a fresh one every time */
+    const char *connection;  /* its name, for errors; NULL: it is not known */
 };
 
 /**
  * Writes the request of a step; all of `ret_outgoing` lives as long as the arena. INVALID_ARGUMENT
  * (an expression fails, a path's variable is missing, a text that is none), FAILED_PRECONDITION (a
- * secret is not set), UNIMPLEMENTED (an engine that makes no HTTP requests), RESOURCE_EXHAUSTED.
+ * secret, or a setting that `base_url` is made of, is not set), UNIMPLEMENTED (an engine that makes
+ * no HTTP requests), RESOURCE_EXHAUSTED.
  */
 status outgoing_render(const struct outgoing_source *source, struct outgoing *ret_outgoing,
                        struct error *reterr);

@@ -43,7 +43,7 @@ static void describe(const struct http_call *call, struct error *error)
 {
     CLEANUP(buf_done) struct buf origin = buf_init(URL_HOST_MAX + 32);
     (void)url_put_origin(&origin, &call->request.target);
-    (void)fail(error, failures[call->failure].code, STR_FMT " " STR_FMT ": %s%s%.90s",
+    (void)fail(error, failures[call->failure].code, STR_FMT " " STR_FMT ": %s%s%s",
                STR_ARG(call->request.method), STR_ARG(buf_str(&origin)),
                failures[call->failure].text, call->reason[0] ? ": " : "", call->reason);
 }

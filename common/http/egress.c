@@ -7,6 +7,7 @@
 #include "base/mem.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -173,6 +174,7 @@ struct egress_rules {
     struct network networks[EGRESS_RULES_MAX];
     size_t host_count;
     char *hosts[EGRESS_RULES_MAX]; /* owned */
+    const char *section;
 };
 
 /* "10.0.0.0/8": the bits count from the beginning of the mapped form. */
@@ -234,7 +236,8 @@ status egress_rules_new(const struct egress_options *options, struct egress_rule
     CLEANUP(egress_rules_freep) struct egress_rules *rules = mem_new(1, sizeof *rules);
     TRY(add_networks(rules, options->private_allow, reterr));
     TRY(add_hosts(rules, options->http_allow, reterr));
-    *ret_rules = TAKE(rules);
+    rules->section = options->section;
+    *ret_rules     = TAKE(rules);
     return STATUS_OK;
 }
 
@@ -261,6 +264,44 @@ bool egress_allows(const struct egress_rules *rules, struct egress_address addre
         if (matches(address.bytes, network->address.bytes, network->bits)) return true;
     }
     return false;
+}
+
+const char *egress_section(const struct egress_rules *rules)
+{
+    return rules ? rules->section : NULL;
+}
+
+static void put_address(struct egress_address address, char ret_text[static EGRESS_ADDRESS_MAX])
+{
+    bool is_v4          = memcmp(address.bytes, mapped_prefix, sizeof mapped_prefix) == 0;
+    const uint8_t *from = is_v4 ? address.bytes + sizeof mapped_prefix : address.bytes;
+    if (!inet_ntop(is_v4 ? AF_INET : AF_INET6, from, ret_text, EGRESS_ADDRESS_MAX)) {
+        ret_text[0] = '\0';
+    }
+}
+
+void egress_explain(const struct egress_rules *rules, const struct egress_address *address,
+                    bool allow_private, char ret_reason[static EGRESS_REASON_MAX])
+{
+    char text[EGRESS_ADDRESS_MAX];
+    char way[EGRESS_REASON_MAX] = "";
+    const char *section         = egress_section(rules);
+    if (!address) {
+        (void)snprintf(ret_reason, EGRESS_REASON_MAX, "unknown address");
+        return;
+    }
+    bool is_listed = egress_allows(rules, *address, true);
+    put_address(*address, text);
+    if (egress_classify(*address) == EGRESS_METADATA) {
+        (void)snprintf(way, sizeof way, ", which nothing allows");
+    } else if (section && (!is_listed || !allow_private)) {
+        (void)snprintf(way, sizeof way, "; it takes %s%s%s%s", is_listed ? "" : section,
+                       is_listed ? "" : ".private_networks",
+                       is_listed || allow_private ? "" : " and ",
+                       allow_private ? "" : "`allow_private` of the connection");
+    }
+    (void)snprintf(ret_reason, EGRESS_REASON_MAX, "%s address %.45s%.110s",
+                   egress_class_name(egress_classify(*address)), text, way);
 }
 
 bool egress_allows_http(const struct egress_rules *rules, str host)

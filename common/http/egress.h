@@ -19,7 +19,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { EGRESS_RULES_MAX = 256, EGRESS_ADDRESS_MAX = 64 /* bytes of an address as text */ };
+enum {
+    EGRESS_RULES_MAX   = 256,
+    EGRESS_ADDRESS_MAX = 64,  /* bytes of an address as text */
+    EGRESS_REASON_MAX  = 192, /* bytes, with the NUL */
+};
 
 /** An IPv6 address; IPv4 ones are mapped (::ffff:a.b.c.d). */
 struct egress_address {
@@ -59,6 +63,9 @@ struct egress_rules;
 struct egress_options {
     const char *const *private_allow; /* NULL-terminated networks: "10.20.0.0/16", "::1/128" */
     const char *const *http_allow;    /* NULL-terminated host names, for which http is allowed */
+    /* The section of the configuration where the lists stand as `private_networks` and
+     * `http_hosts`: refusals name it. Static; NULL: nothing would allow more. */
+    const char *section;
 };
 
 /** Owned: egress_rules_free(). Either list may be NULL. Fails with INVALID_ARGUMENT, naming the
@@ -71,6 +78,14 @@ void egress_rules_freep(struct egress_rules **rules);
 /** Says whether a connection to `address` may be made. `rules` may be NULL: public ones only. */
 bool egress_allows(const struct egress_rules *rules, struct egress_address address,
                    bool allow_private);
+
+/** Why no connection to `address` may be made, and what would allow it: "private address 10.0.0.1;
+ * it takes tools.egress.private_networks". `address` NULL: of a family that is not known. */
+void egress_explain(const struct egress_rules *rules, const struct egress_address *address,
+                    bool allow_private, char ret_reason[static EGRESS_REASON_MAX]);
+
+/** The section of the rules; NULL: none. */
+const char *egress_section(const struct egress_rules *rules);
 
 /** Says whether `host` (lower case or not, without port) may be reached by plain http. */
 bool egress_allows_http(const struct egress_rules *rules, str host);

@@ -162,8 +162,8 @@ struct http_call {
     struct answer answer;
     struct buf body;
     bool was_sent, is_reused;
-    bool is_refused; /* the egress rules refused an address */
-    char reason[96]; /* more about the failure; may be empty */
+    bool is_refused;                     /* the egress rules refused an address */
+    char reason[EGRESS_REASON_MAX + 16]; /* more about the failure; may be empty */
     struct http_call *unsettled_prev, *unsettled_next;
 };
 

@@ -66,6 +66,25 @@ static bool is_host_listed(const char *const *hosts, str host)
     return !hosts || is_named(host, hosts);
 }
 
+static status refuse_host(const struct url *target, struct error *reterr)
+{
+    CLEANUP(buf_done) struct buf origin = buf_init(URL_HOST_MAX + 32);
+    (void)url_put_origin(&origin, target);
+    return fail(reterr, STATUS_PERMISSION_DENIED,
+                "egress: " STR_FMT " is refused; it takes the host in `hosts` of the connection",
+                STR_ARG(buf_str(&origin)));
+}
+
+static status refuse_http(const struct egress_rules *rules, const struct url *target,
+                          struct error *reterr)
+{
+    const char *section = egress_section(rules);
+    return fail(reterr, STATUS_PERMISSION_DENIED,
+                "egress: http://" STR_FMT " is refused; it takes https%s%s%s",
+                STR_ARG(target->host), section ? ", or the host in " : "", section ? section : "",
+                section ? ".http_hosts" : "");
+}
+
 status request_check_target(const struct http_call *call, const struct url *target,
                             struct error *reterr)
 {
@@ -74,21 +93,19 @@ status request_check_target(const struct http_call *call, const struct url *targ
         return fail(reterr, STATUS_PERMISSION_DENIED,
                     "egress: credentials in a URL are refused; send a header");
     }
-    if (!target->is_https && !egress_allows_http(rules, target->host)) {
-        return fail(reterr, STATUS_PERMISSION_DENIED,
-                    "egress: http://" STR_FMT " is refused; use https or allow http for this host",
-                    STR_ARG(target->host));
-    }
     if (!is_host_listed(call->request.hosts, target->host)) {
-        return fail(reterr, STATUS_PERMISSION_DENIED,
-                    "egress: " STR_FMT " is not among the hosts that this connection may call",
-                    STR_ARG(target->host));
+        return refuse_host(target, reterr);
+    }
+    if (!target->is_https && !egress_allows_http(rules, target->host)) {
+        return refuse_http(rules, target, reterr);
     }
     struct egress_address address;
     if (egress_address_parse(target->host, &address) &&
         !egress_allows(rules, address, call->request.allow_private)) {
-        return fail(reterr, STATUS_PERMISSION_DENIED, "egress: " STR_FMT " is refused: %s address",
-                    STR_ARG(target->host), egress_class_name(egress_classify(address)));
+        char reason[EGRESS_REASON_MAX];
+        egress_explain(rules, &address, call->request.allow_private, reason);
+        return fail(reterr, STATUS_PERMISSION_DENIED, "egress: " STR_FMT " is refused: %s",
+                    STR_ARG(target->host), reason);
     }
     return STATUS_OK;
 }
@@ -97,9 +114,10 @@ static bool allows(struct http_call *call, const struct egress_address *address,
                    const char *whose)
 {
     if (address && egress_allows(call->client->egress, *address, allow_private)) return true;
+    char reason[EGRESS_REASON_MAX];
     call->is_refused = true;
-    (void)snprintf(call->reason, sizeof call->reason, "%s%s address", whose,
-                   address ? egress_class_name(egress_classify(*address)) : "unknown");
+    egress_explain(call->client->egress, address, allow_private, reason);
+    (void)snprintf(call->reason, sizeof call->reason, "%s%s", whose, reason);
     return false;
 }
 
@@ -338,8 +356,11 @@ void request_follow(struct http_call *call)
         give_up(call, HTTP_REDIRECTS, "too many redirects");
         return;
     }
-    if (request_check_target(call, &target, NULL) != STATUS_OK) {
-        give_up(call, HTTP_REFUSED, "redirect to a refused target");
+    struct error why = {};
+    if (request_check_target(call, &target, &why) != STATUS_OK) {
+        char reason[EGRESS_REASON_MAX];
+        (void)snprintf(reason, sizeof reason, "a redirect, %.170s", why.text);
+        give_up(call, HTTP_REFUSED, reason);
         return;
     }
     call->redirect_url = url;

@@ -14,7 +14,7 @@ struct conversation {
     struct smtp_result *result;
     size_t sent; /* bytes of the message that were given to libcurl */
     bool is_refused;
-    char reason[64];
+    char reason[EGRESS_REASON_MAX];
 };
 
 static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
@@ -25,8 +25,8 @@ static curl_socket_t open_socket(void *context, curlsocktype purpose, struct cur
     if (purpose != CURLSOCKTYPE_IPCXN || !is_known ||
         !egress_allows(one->request->egress, target, one->request->allow_private)) {
         one->is_refused = true;
-        (void)snprintf(one->reason, sizeof one->reason, "%s address",
-                       is_known ? egress_class_name(egress_classify(target)) : "unknown");
+        egress_explain(one->request->egress, is_known ? &target : NULL, one->request->allow_private,
+                       one->reason);
         return CURL_SOCKET_BAD;
     }
     int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
@@ -194,9 +194,10 @@ static status check(const struct smtp_request *request, struct error *reterr)
     }
     if (request->security == SMTP_PLAIN &&
         !egress_allows_http(request->egress, str_from(request->host))) {
+        const char *section = egress_section(request->egress);
         return fail(reterr, STATUS_PERMISSION_DENIED,
-                    "%s: mail without TLS goes to hosts of `egress.http_hosts` only",
-                    request->host);
+                    "%s: mail without TLS goes to hosts of `%s.http_hosts` only", request->host,
+                    section ? section : "egress");
     }
     return STATUS_OK;
 }

@@ -347,12 +347,37 @@ static const struct schema_node *only_alternative(const struct schema_frame *fra
     return found;
 }
 
+/* "`keys`, or `from` and `to`", if the alternatives are nothing but members that must be there. */
+static bool put_needed(const struct schema_frame *frame, const struct schema_rule *rule,
+                       struct buf *out)
+{
+    bool is_so = json_is(frame->value, JSON_OBJECT);
+    for (uint32_t i = 0; is_so && i < rule->node_count; i++) {
+        const struct schema_rule *needed = schema_rule_of(rule->nodes[i], KEYWORD_REQUIRED);
+        is_so = needed && rule->nodes[i]->rule_count == 1 && json_count(needed->value) > 0;
+        for (size_t k = 0; is_so && k < json_count(needed->value); k++) {
+            str name = json_str(json_at(needed->value, k));
+            (void)buf_printf(out, "%s`" STR_FMT "`",
+                             k > 0   ? " and "
+                             : i > 0 ? ", or "
+                                     : "",
+                             STR_ARG(name));
+        }
+    }
+    return is_so && !out->is_full;
+}
+
 static bool none_holds(struct schema_check *check, const struct schema_frame *frame,
                        const struct schema_rule *rule)
 {
     if (check->quiet > 0) return false;
     const struct schema_node *only = only_alternative(frame, rule);
     if (only) return schema_apply(check, only, frame->value, NULL);
+    CLEANUP(buf_done) struct buf needed = buf_init(WORDS_MAX);
+    if (put_needed(frame, rule, &needed)) {
+        return schema_violated(check, frame->node, rule->keyword, "must have " STR_FMT,
+                               STR_ARG(buf_str(&needed)));
+    }
     return schema_violated(check, frame->node, rule->keyword,
                            "must match one of the %u alternatives, matches none", rule->node_count);
 }

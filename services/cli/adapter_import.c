@@ -66,6 +66,7 @@ static bool document_read(struct document *document, const char *path)
     struct buf *text                = &document->text;
     struct diagnostics *list        = diagnostics_new(document->arena);
     status code                     = read_whole_file(path, text, &error);
+    bool is_read                    = code == STATUS_OK; /* else the text names the file */
     if (code == STATUS_OK && text->len > 0 && text->ptr[0] == '{') {
         code = json_parse(buf_str(text), &limits, &document->root, NULL, &error);
     } else if (code == STATUS_OK) {
@@ -74,7 +75,7 @@ static bool document_read(struct document *document, const char *path)
         if (list->count > 0) findings_print(stderr, path, buf_str(text), list);
     }
     if (code == STATUS_OK) return true;
-    (void)fprintf(stderr, "tutti: %s: %s\n", path, error.text);
+    (void)fprintf(stderr, "tutti: %s%s%s\n", is_read ? path : "", is_read ? ": " : "", error.text);
     return false;
 }
 

@@ -1,6 +1,7 @@
 /* `adapter render`: what actions would send, on their examples or on calls from elsewhere. */
 #include "adapter/builtin.h"
 #include "adapter/example.h"
+#include "base/diagnostic.h"
 #include "cli/adapter_source.h"
 #include "cli/print.h"
 #include "json/json_text.h"
@@ -23,28 +24,54 @@ static status render_into(const struct manifest_action *action, json given, stru
     return STATUS_OK;
 }
 
-/* ADAPTER.ACTION[:MAJOR] */
-static const struct manifest_action *find_action(const struct adapter_source *source,
-                                                 const char *function)
+static bool is_called(const struct manifest *manifest, str name)
 {
-    const char *dot = strchr(function, '.');
-    const char *end = dot ? strchr(dot, ':') : NULL;
-    if (!dot) return NULL;
-    str name = {.ptr = dot + 1, .len = end ? (size_t)(end - dot) - 1 : strlen(dot + 1)};
-    return manifest_action(source->manifest, name);
+    for (size_t i = 0; i < json_count(manifest->aliases); i++) {
+        if (str_equal(json_str(json_at(manifest->aliases, i)), name)) return true;
+    }
+    return str_is(name, manifest->name);
+}
+
+static status no_action(const struct manifest *manifest, str name, struct error *reterr)
+{
+    const char *names[MANIFEST_ACTIONS_MAX];
+    for (size_t i = 0; i < manifest->action_count; i++) names[i] = manifest->actions[i].name;
+    const char *near = nearest_name(name, names, manifest->action_count);
+    return fail(reterr, STATUS_NOT_FOUND, "`%s` has no action `" STR_FMT "`%s%s%s", manifest->name,
+                STR_ARG(name), near ? "; did you mean `" : "; `tutti adapter list`",
+                near ? near : "", near ? "`?" : "");
+}
+
+/* ADAPTER.ACTION[:MAJOR] */
+static status find_action(const struct manifest *manifest, const char *function,
+                          const struct manifest_action **ret_action, struct error *reterr)
+{
+    const char *dot   = strchr(function, '.');
+    const char *colon = dot ? strchr(dot, ':') : NULL;
+    char major[16];
+    (void)snprintf(major, sizeof major, "%u", manifest->major);
+    if (!dot || !is_called(manifest, (str){.ptr = function, .len = (size_t)(dot - function)})) {
+        return fail(reterr, STATUS_NOT_FOUND, "`%s` is no function of `%s`: write `%s.ACTION`",
+                    function, manifest->name, manifest->name);
+    }
+    str name    = {.ptr = dot + 1, .len = colon ? (size_t)(colon - dot) - 1 : strlen(dot + 1)};
+    *ret_action = manifest_action(manifest, name);
+    if (!*ret_action) return no_action(manifest, name, reterr);
+    if (!colon || strcmp(colon + 1, major) == 0) return STATUS_OK;
+    return fail(reterr, STATUS_NOT_FOUND, "`%s` is version %s: its functions end in `:%s`",
+                manifest->name, manifest->version, major);
 }
 
 static enum cli_exit render_source(struct cli *cli, const struct adapter_source *source, json given,
                                    struct arena *arena, json *all)
 {
     const char *function                 = cli->argument_count > 1 ? cli->arguments[1] : NULL;
-    const struct manifest_action *action = function ? find_action(source, function) : NULL;
+    const struct manifest_action *action = NULL;
     const struct manifest *manifest      = source->manifest;
     struct error error                   = {};
     status code                          = STATUS_OK;
-    if (function && !action) {
-        (void)fprintf(stderr, "tutti: `%s` has no such action; `tutti adapter list`\n",
-                      manifest->name);
+    if (function && find_action(manifest, function, &action, &error) != STATUS_OK) {
+        (void)fprintf(stderr, "tutti: %s\n", error.text);
         return CLI_USAGE;
     }
     if (action) {
@@ -72,7 +99,9 @@ static enum cli_exit render_builtin(struct cli *cli, json given, struct arena *a
         if (code != CLI_OK) return code;
     }
     if (json_count(*all) > 0) return CLI_OK;
-    (void)fprintf(stderr, "tutti: there is no such adapter; `tutti adapter list`\n");
+    (void)fprintf(stderr,
+                  "tutti: `%s` is a function of no built-in adapter; `tutti adapter list`\n",
+                  cli->argument_count > 1 ? cli->arguments[1] : "");
     return CLI_USAGE;
 }
 
@@ -97,10 +126,9 @@ static void render_call(const struct adapter_source *source, json call, size_t i
     CLEANUP(json_unrefp) json played     = json_array_new(1);
     CLEANUP(json_unrefp) json answer     = json_object_new(2);
     struct error error                   = {};
-    const struct manifest_action *action = find_action(source, function.ptr);
-    if (!action) {
-        (void)!fail(&error, STATUS_NOT_FOUND, "there is no such action");
-    } else if (render_into(action, call, arena, &played, &error) == STATUS_OK) {
+    const struct manifest_action *action = NULL;
+    if (find_action(source->manifest, function.ptr, &action, &error) == STATUS_OK &&
+        render_into(action, call, arena, &played, &error) == STATUS_OK) {
         json_unref(answer);
         answer = json_ref(json_at(played, 0));
     }
@@ -169,7 +197,7 @@ enum cli_exit adapter_render(struct cli *cli)
     struct error error              = {};
     CLEANUP(json_unrefp) json given = json_invalid();
     if (given_of(cli, &given, &error) != STATUS_OK) {
-        (void)fprintf(stderr, "tutti: %s\n", error.text);
+        (void)fprintf(stderr, "tutti: --params: %s\n", error.text);
         return CLI_USAGE;
     }
     CLEANUP(arena_freep) struct arena *arena = arena_new(ADAPTER_ARENA_MAX);

@@ -253,7 +253,7 @@ static const struct cli_flag adapter_flags[] = {
     {"--all", 0, NULL, "render: every action, as a list"},
     {"--file", 'f', "FILE", "render, test: this manifest, not a built-in one"},
     {"--calls", 0, "JSON|@FILE", "render: these calls, [{\"function\": F, \"params\": {}}, ...]"},
-    {"--operations", 0, "A,B", "import-openapi: only these, by operationId or workflowId"},
+    {"--operations", 0, "A,B", "import-openapi: only these: operationId, get/path or workflowId"},
     {"--name", 0, "NAME", "import-openapi: of the adapter"},
     {"--connection", 0, "NAME", "test: also its reads, live, by the server's connection"},
     {},

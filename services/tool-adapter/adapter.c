@@ -106,8 +106,9 @@ static status make_egress(struct adapter *adapter, struct error *reterr)
     const char **networks = list_new(&adapter->options.private_networks);
     const char **hosts    = list_new(&adapter->options.http_hosts);
 
-    const struct egress_options options = {.private_allow = networks, .http_allow = hosts};
-    status code                         = egress_rules_new(&options, &adapter->egress, reterr);
+    const struct egress_options options = {
+        .private_allow = networks, .http_allow = hosts, .section = "tools.egress"};
+    status code = egress_rules_new(&options, &adapter->egress, reterr);
     free(networks);
     free(hosts);
     return code;

@@ -140,6 +140,26 @@ test('what `adapter new` and `import-openapi` write lacks nothing but decisions'
   const [{ findings }] = JSON.parse(adapter('lint', file, '--json').stdout);
   assert.deepEqual(findings.map((one) => one.code), ['M06', 'M06', 'M08']); // where its description is to be had
   assert.match(adapter('import-openapi', file).stderr, /neither OpenAPI 3.x nor Swagger 2.0/);
+  assert.match(adapter('import-openapi', fileURLToPath(github.file), '--operations', 'pulls/get, pull/create').stderr, /it has no operation `pull\/create`; did you mean `pulls\/create`\?/);
+});
+
+test('a function that is not there is not rendered as another one', () => {
+  const file = join(scratch, 'shop.yaml');
+  writeFileSync(file, adapter('new', 'shop').stdout);
+  const rows = [
+    [['github.create_isue'], /`github` has no action `create_isue`; did you mean `create_issue`\?/],
+    [['nothing.get'], /`nothing.get` is a function of no built-in adapter/],
+    [['github.create_issue:9'], /`github` is version 1\..*: its functions end in `:1`/],
+    [['other.create_item', '--file', file], /`other.create_item` is no function of `shop`: write `shop.ACTION`/],
+    [['create_item', '--file', file], /write `shop.ACTION`/],
+    [['shop.create_item', '--file', file, '--params', '{'], /--params: JSON, line 1/],
+  ];
+  for (const [args, why] of rows) {
+    const { status, stdout, stderr } = adapter('render', ...args);
+    assert.deepEqual([status, stdout], [2, '']);
+    assert.match(stderr, why);
+  }
+  assert.equal(adapter('render', 'shop.create_item:1', '--file', file).status, 0);
 });
 
 const arazzo = (operation, more) => `arazzo: 1.0.1

@@ -13,7 +13,15 @@ import { merged } from './support/tools.mjs';
 const github = await GitHub.start();
 const ledger = await Ledger.start();
 after(() => Promise.all([github.stop(), ledger.stop()]));
-const config = merged(githubConfig(github), ledgerConfig(ledger));
+const elsewhere = new URL(github.url).port;
+const connections = {
+  plain: { adapter: 'http', config: { base_url: ledger.url }, secrets: { token: { secret: 'GITHUB' } }, allow_private: true },
+  wide: { adapter: 'http', hosts: ['127.0.0.1', '10.11.12.13', 'ledger.example'], allow_private: true },
+  shy: { adapter: 'http', config: { base_url: ledger.url } },
+  nowhere: { adapter: 'http' },
+  nobody: { adapter: 'mcp' },
+};
+const config = merged(githubConfig(github), ledgerConfig(ledger), { tools: { connections } });
 
 const tutti = (suite, ...args) =>
   new Promise((resolve) => {
@@ -90,6 +98,35 @@ scenario('a function is called, shown, and refused by its class', { needs: ['sch
   } finally {
     await client.close();
   }
+
+  // Where a call may go, and what says no to the rest.
+  const get = (connection, url) => invoke('http.get', { connection, arguments: { url } });
+  const there = await get('plain', `${ledger.url}/entries?after=0`);
+  assert.deepEqual([there.status, there.body.output?.status], [200, 200], JSON.stringify(there.body));
+  assert.equal((await get('plain', '/entries')).status, 200);
+  assert.ok(ledger.upstream.requests.slice(-2).every(({ headers }) => headers.authorization?.startsWith('Bearer ')), 'the token goes to the origin');
+  assert.equal((await get('wide', `${ledger.url}/entries`)).status, 200);
+  assert.equal(ledger.upstream.requests.at(-1).headers.authorization, undefined);
+  const seen = [ledger, github].map(({ upstream }) => upstream.requests.length);
+  const refusals = [
+    ['plain', `http://127.0.0.1:${elsewhere}/x?token=t0p`, `http://127.0.0.1:${elsewhere} is refused; it takes the host in \`hosts\` of the connection`],
+    ['plain', 'https://other.example/x?token=t0p', 'https://other.example:443 is refused; it takes the host in `hosts` of the connection'],
+    ['wide', 'https://10.11.12.13/x?token=t0p', 'private address 10.11.12.13; it takes tools.egress.private_networks'],
+    ['wide', 'http://ledger.example/x?token=t0p', 'http://ledger.example is refused; it takes https, or the host in tools.egress.http_hosts'],
+    ['shy', '/entries?token=t0p', 'loopback address 127.0.0.1; it takes `allow_private` of the connection'],
+    ['nowhere', '/entries?token=t0p', 'the connection `nowhere` lacks the setting `base_url`: tools.connections.nowhere.config'],
+  ];
+  for (const [connection, url, why] of refusals) {
+    const refused = await get(connection, url);
+    assert.equal(refused.status, connection === 'nowhere' ? 502 : 422, JSON.stringify(refused.body));
+    assert.ok(refused.body.detail.includes(why), `${refused.body.detail}, not ${why}`);
+    assert.ok(!JSON.stringify(refused.body).includes('t0p'), 'no query');
+  }
+  const page = await invoke('web.fetch', { arguments: { url: 'https://10.11.12.13/x' } });
+  assert.ok(page.body.detail.includes('private address 10.11.12.13'), page.body.detail);
+  const nobody = await invoke('mcp.list_tools', { connection: 'nobody' });
+  assert.match(nobody.body.detail, /the connection `nobody` lacks the setting `url` \(or `server`\): tools\.connections\.nobody\.config/);
+  assert.deepEqual([ledger, github].map(({ upstream }) => upstream.requests.length), seen, 'nothing has left');
 
   // A gateway that stops leaves a call that takes longer than it waits.
   const before = ledger.upstream.requests.length;

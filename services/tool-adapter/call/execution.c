@@ -1,5 +1,6 @@
 #include "tool-adapter/call/execution.h"
 
+#include "adapter/base_url.h"
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -353,29 +354,12 @@ void execution_go_on(struct execution *execution)
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-/* The address of the manifest's `base_url`; in the arena, empty if there is none. */
-static status base_url_of(const struct manifest *manifest, json scope, struct arena *arena,
-                          str *ret_url, struct error *reterr)
-{
-    CLEANUP(json_unrefp) json base = json_invalid();
-    struct error error             = {};
-    if (!manifest->base_url) return STATUS_OK;
-    status code = formula_eval(manifest->base_url, scope, scope_now_us(scope), &base, &error);
-    if (code != STATUS_OK) return fail(reterr, code, "`http.base_url`: %s", error.text);
-    if (!json_is(base, JSON_TEXT)) {
-        return fail(reterr, STATUS_INVALID_ARGUMENT, "`http.base_url` is no text");
-    }
-    char *copy = arena_strdup(arena, json_str(base));
-    if (!copy) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
-    *ret_url = str_from(copy);
-    return STATUS_OK;
-}
-
 static status prepare(struct execution *execution, struct error *reterr)
 {
     struct execution_request *request = &execution->request;
-    TRY(base_url_of(request->action->manifest, request->scope, request->arena, &execution->base_url,
-                    reterr));
+    /* Without one, what needs it is refused where it is rendered. */
+    (void)!base_url_of(request->action->manifest, request->scope, request->connection->name,
+                       request->arena, &execution->base_url, NULL);
     return pages_init(request->action, request->scope, execution->base_url, request->arena,
                       &execution->pages, reterr);
 }

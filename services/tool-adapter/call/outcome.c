@@ -105,14 +105,28 @@ static str graphql_message(json scope)
     return json_is(message, JSON_TEXT) ? json_str(message) : (str){};
 }
 
-static void describe(const struct manifest_action *action, json scope, struct outcome *outcome)
+/* An engine's own words: which address the egress rules refuse is what people need to know. */
+static bool is_own_refusal(const struct manifest_step *step, json scope)
+{
+    enum request_kind kind = step->request.kind;
+    json body              = json_get_text(json_get_text(scope, "response"), "body");
+    json type              = json_get_text(json_get_text(body, "error"), "type");
+    if (kind == REQUEST_MCP) return json_is(json_get_text(body, "reason"), JSON_TEXT);
+    bool is_ours = kind == REQUEST_BUILTIN || kind == REQUEST_BROWSER;
+    return is_ours && json_is(type, JSON_TEXT) && str_is(json_str(type), "refused");
+}
+
+static void describe(const struct manifest_action *action, const struct manifest_step *step,
+                     json scope, struct outcome *outcome)
 {
     CLEANUP(json_unrefp) json kept     = json_invalid();
     CLEANUP(buf_done) struct buf clean = buf_init(4 * SAID_MAX);
     str said                           = error_message(action, scope, &kept);
+    pii_kinds kinds                    = PII_DEFAULT;
+    if (is_own_refusal(step, scope)) kinds &= ~(PII_BIT(PII_IP) | PII_BIT(PII_MAC));
     if (said.len == 0) said = graphql_message(scope);
     said = str_slice(said, 0, SAID_MAX);
-    if (pii_hide(said, PII_DEFAULT, &clean)) said = buf_str(&clean);
+    if (pii_hide(said, kinds, &clean)) said = buf_str(&clean);
     if (said.len > OUTCOME_DETAIL_MAX) said.len = OUTCOME_DETAIL_MAX;
     said.len = utf8_valid_prefix(said);
     (void)snprintf(outcome->detail, sizeof outcome->detail, "HTTP %d%s" STR_FMT,
@@ -137,7 +151,7 @@ void outcome_of_answer(const struct manifest_action *action, const struct manife
     }
     ret_outcome->class        = for_effect(action, class);
     ret_outcome->is_rpc_error = is_rpc_error(step, scope, class);
-    describe(action, scope, ret_outcome);
+    describe(action, step, scope, ret_outcome);
 }
 
 void outcome_of_failure(const struct manifest_action *action, bool was_sent, const char *why,

@@ -159,9 +159,8 @@ static status find(const struct toolbox *toolbox, const char *function, str conn
     if (!function_selector_read(str_from(function), &selector)) {
         return fail(reterr, STATUS_INVALID_ARGUMENT, "write the function as adapter.action");
     }
-    const struct tool_question question = {.function   = selector.name,
-                                           .connection = connection,
-                                           .namespace  = str_from(namespace)};
+    const struct tool_question question = {
+        .function = selector.name, .connection = connection, .namespace = str_from(namespace)};
     TRY(toolbox_find(toolbox, &question, ret_tool, reterr));
     if (function_version_matches(str_from(ret_tool->action->manifest->version), selector.version)) {
         return STATUS_OK;
@@ -413,7 +412,8 @@ static status render(const struct tool *tool, const Pb__RenderTool *message, jso
                                           .arena           = arena};
     TRY(scope_new(tool->action, &options, &scope, reterr));
     put_example(tool->action, &scope);
-    return example_requests(tool->action, scope, arena, ret_requests, reterr);
+    return example_requests(tool->action, scope, tool->connection->name, arena, ret_requests,
+                            reterr);
 }
 
 static status answer_render(struct tool_service *service, struct rpc_call *rpc,

@@ -1,5 +1,6 @@
 #include "tool-adapter/http/exchange.h"
 
+#include "adapter/base_url.h"
 #include "adapter/credentials.h"
 #include "base/assert.h"
 #include "base/clock.h"
@@ -232,14 +233,17 @@ static status put_hosts(struct exchange *exchange, struct error *reterr)
 {
     struct url base = {};
     size_t count    = 0;
-    if (!url_parse(exchange->request.base_url, &base)) {
+    str base_url    = exchange->request.base_url;
+    if (base_url.len > 0 && !url_parse(base_url, &base)) {
         return fail(reterr, STATUS_INVALID_ARGUMENT, "`http.base_url` is no http or https URL");
     }
-    const char *host = arena_strdup(exchange->request.arena, base.host);
-    if (!host) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
-    exchange->hosts[count++]      = host;
-    const char *const *more_hosts = exchange->request.connection->hosts;
-    for (size_t i = 0; more_hosts && more_hosts[i]; i++) exchange->hosts[count++] = more_hosts[i];
+    if (base_url.len > 0 && !base_url_is_beside(base_url, exchange->http.url)) {
+        const char *host = arena_strdup(exchange->request.arena, base.host);
+        if (!host) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
+        exchange->hosts[count++] = host;
+    }
+    const char *const *more = exchange->request.connection->hosts;
+    while (more && *more) exchange->hosts[count++] = *more++;
     exchange->http.hosts = exchange->hosts;
     return STATUS_OK;
 }
@@ -268,7 +272,8 @@ static status start_http(struct exchange *exchange, struct error *reterr)
                                               .arena        = request->arena,
                                               .access_token = token_of(exchange),
                                               .now_us       = clock_unix_us(),
-                                              .kept         = request->connection->kept};
+                                              .kept         = request->connection->kept,
+                                              .connection   = request->connection->name};
     TRY(file_arguments_blob(json_get_text(request->scope, "params"),
                             request->step->request.body_blob, request->files, request->arena,
                             &source.blob, reterr));

@@ -142,6 +142,16 @@ static json asking_client_new(const struct engine_request *request)
     return client;
 }
 
+/* Nothing is dialled without. */
+static status check_address(const struct engine_request *request, struct error *reterr)
+{
+    if (json_is(json_get_text(request->config, "url"), JSON_TEXT)) return STATUS_OK;
+    return fail(reterr, STATUS_FAILED_PRECONDITION,
+                "the connection `" STR_FMT
+                "` lacks the setting `url` (or `server`): tools.connections." STR_FMT ".config",
+                STR_ARG(request->connection), STR_ARG(request->connection));
+}
+
 /* Whoever says where the secret is to be sent gets it. */
 static status check_client(json client, json config, struct error *reterr)
 {
@@ -162,7 +172,7 @@ static json endpoint_new(const struct engine_request *request)
 {
     json endpoint       = json_object_new(2);
     json authentication = authentication_new(request);
-    json_object_put_text(&endpoint, "uri", json_ref(json_get_text(request->config, "url")));
+    put_setting(&endpoint, "uri", request->config, "url");
     if (json_is(authentication, JSON_OBJECT)) {
         json_object_put_text(&endpoint, "authentication", authentication);
     }
@@ -363,6 +373,7 @@ static status start(void *self, const struct engine_request *request,
                                       .answer_max        = (size_t)request->answer_max,
                                       .proxy             = request->proxy,
                                       .keeps_private_out = !request->allow_private};
+    if (code == STATUS_OK && !is_local) code = check_address(request, reterr);
     if (code == STATUS_OK && !is_local) {
         code = check_client(reach->client, request->config, reterr);
     }

@@ -99,7 +99,7 @@ static const struct row rows[] = {
     {"a text for files",  openapi, "file", "{'body':'x'}", "!/parameters/body: a map"},
     {"no form field",     swagger, "fields", "{'id':7}", "!/parameters/name: is missing: a form parameter that `fields` requires"},
     {"no map",            openapi, "any", "[1]", "!/parameters: a map of at most 1000 members"},
-    {"no description",    "{'info':{}}", "any", "{}", "!/document: it is neither OpenAPI 3.x nor Swagger 2.0: it has no such `openapi` or `swagger`"},
+    {"no description",    "{'info':{}}", "any", "{}", "!/document: neither OpenAPI 3.x nor Swagger 2.0: it does not begin with `openapi: 3.…` or `swagger: \"2.0\"`"},
     {"another scheme",    "{'openapi':'3.0.0','servers':[{'url':'ftp://x'}],'paths':{'/a':{'get':{'operationId':'a'}}}}", "a", "{}",
      "!/document: the server that the description names has no http or https URL"},
     {"no server",         "{'openapi':'3.0.0','paths':{'/a':{'get':{'operationId':'a'}}}}", "a", "{}", "get https://docs.test/a {} -"},

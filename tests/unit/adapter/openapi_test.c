@@ -111,12 +111,32 @@ static void takes_over_what_swagger_says(void **)
 static void takes_only_the_operations_that_are_named(void **)
 {
     CLEANUP(buf_done) struct buf out  = buf_init(MANIFEST_SIZE_MAX);
-    CLEANUP(buf_done) struct buf none = buf_init(MANIFEST_SIZE_MAX);
+    CLEANUP(buf_done) struct buf more = buf_init(MANIFEST_SIZE_MAX);
     struct error error                = {};
     assert_int_equal(make(openapi, "listOrders,", &out, &error), STATUS_OK);
     assert_null(strstr(out.ptr, "create_order"));
     assert_int_equal(decisions_of(&out), 1);
-    assert_int_equal(make(openapi, "list_orders", &none, &error), STATUS_INVALID_ARGUMENT);
+    assert_int_equal(make(openapi, " createOrder, put/loop ", &more, &error), STATUS_OK);
+    assert_non_null(strstr(more.ptr, "  create_order:"));
+    assert_non_null(strstr(more.ptr, "  put_loop:"));
+    assert_null(strstr(more.ptr, "list_orders"));
+}
+
+static void names_the_operation_that_is_not_there(void **)
+{
+    static const struct {
+        const char *operations, *why;
+    } rows[] = {
+        {"list_orders", "it has no operation `list_orders`; did you mean `listOrders`?"},
+        {"listOrders, creatOrder", "it has no operation `creatOrder`; did you mean `createOrder`?"},
+        {"something", "it has no operation `something`"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CLEANUP(buf_done) struct buf none = buf_init(MANIFEST_SIZE_MAX);
+        struct error error                = {};
+        assert_int_equal(make(openapi, rows[i].operations, &none, &error), STATUS_NOT_FOUND);
+        assert_string_equal(error.text, rows[i].why);
+    }
 }
 
 static void refuses_what_is_no_description(void **)
@@ -163,6 +183,7 @@ int main(void)
         cmocka_unit_test(takes_over_what_openapi_says),
         cmocka_unit_test(takes_over_what_swagger_says),
         cmocka_unit_test(takes_only_the_operations_that_are_named),
+        cmocka_unit_test(names_the_operation_that_is_not_there),
         cmocka_unit_test(refuses_what_is_no_description),
         cmocka_unit_test(bounds_what_is_written),
     };

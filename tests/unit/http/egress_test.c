@@ -156,6 +156,44 @@ static void rules_open_networks(void **state)
     assert_false(egress_allows_http(NULL, str_from("prometheus.svc")));
 }
 
+/* What may not be called is named with what would allow it. */
+static void refusals_are_explained(void **state)
+{
+    (void)state;
+    static const char *const networks[] = {"10.20.0.0/16", NULL};
+    static const struct {
+        const char *section, *address;
+        bool allow_private;
+        const char *reason;
+    } checks[] = {
+        {"tools.egress", "10.1.2.3", false,
+         "private address 10.1.2.3; it takes tools.egress.private_networks and `allow_private` of "
+         "the connection"},
+        {"tools.egress", "::ffff:10.1.2.3", true,
+         "private address 10.1.2.3; it takes tools.egress.private_networks"},
+        {"tools.egress", "10.20.2.3", false,
+         "private address 10.20.2.3; it takes `allow_private` of the connection"},
+        {"tools.egress", "169.254.169.254", true,
+         "metadata address 169.254.169.254, which nothing allows"},
+        {"tools.egress", "fd00:1111:2222:3333:4444:5555:6666:7777", false,
+         "unique local address fd00:1111:2222:3333:4444:5555:6666:7777; it takes "
+         "tools.egress.private_networks and `allow_private` of the connection"},
+        {NULL, "::1", true, "loopback address ::1"},
+        {NULL, NULL, true, "unknown address"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
+        const struct egress_options options                    = {.private_allow = networks,
+                                                                  .section       = checks[i].section};
+        CLEANUP(egress_rules_freep) struct egress_rules *rules = NULL;
+        struct egress_address address                          = {};
+        char reason[EGRESS_REASON_MAX];
+        assert_int_equal(egress_rules_new(&options, &rules, NULL), STATUS_OK);
+        if (checks[i].address) address = address_of(checks[i].address);
+        egress_explain(rules, checks[i].address ? &address : NULL, checks[i].allow_private, reason);
+        assert_string_equal(reason, checks[i].reason);
+    }
+}
+
 static void bad_rules_are_named(void **state)
 {
     (void)state;
@@ -183,12 +221,13 @@ static void bad_rules_are_named(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[ARRAY_LEN(rows) + 3];
+    struct CMUnitTest tests[ARRAY_LEN(rows) + 4];
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         tests[i] = row_test(rows[i].address, address_has_its_class, &rows[i]);
     }
     tests[ARRAY_LEN(rows)]     = (struct CMUnitTest)cmocka_unit_test(only_addresses_are_read);
     tests[ARRAY_LEN(rows) + 1] = (struct CMUnitTest)cmocka_unit_test(rules_open_networks);
     tests[ARRAY_LEN(rows) + 2] = (struct CMUnitTest)cmocka_unit_test(bad_rules_are_named);
+    tests[ARRAY_LEN(rows) + 3] = (struct CMUnitTest)cmocka_unit_test(refusals_are_explained);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
