@@ -1,6 +1,6 @@
 // Servers of MCP that ask for input in the middle of a call: a person answers by an approval, and the call goes on.
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
@@ -16,7 +16,8 @@ after(() => upstream.stop());
 
 const folder = await mkdtemp(join(tmpdir(), 'tutti-asking-'));
 after(() => rm(folder, { recursive: true, force: true }));
-await writeFile(join(folder, 'token'), 'a-token-of-the-server', { mode: 0o600 });
+const TOKEN = 'a-token-of-the-server';
+await writeFile(join(folder, 'token'), TOKEN, { mode: 0o600 });
 const NOTES = join(folder, 'notes');
 const SERVER = new URL('./support/stdio_server.mjs', import.meta.url).pathname;
 const notes = async () => (await readFile(NOTES, 'utf8').catch(() => '')).split('\n').map((line) => line.replace(/^\d+ /, ''));
@@ -50,13 +51,17 @@ const WORKFLOWS = {
   soup: `{ ${act('books', 'program', '{ title: Soup }')} }`,
   command: `{ ${local('books', '{ title: Milk }')} }`,
   connect: `{ ${act('visits', 'program', '{ call: 1 }')} }`,
+  tells: `{ ${act('tells', 'signed')} }`,
+  told: `{ ${act('tells', 'known')} }`,
+  lacks: fails('lacks', act('tells', 'known', '{ refuses: true }')),
   silent: `{ ${mcp('books', '', 'legacy')} }`,
   nested: fails('nested', mcp('nested')),
 };
 
-const connection = (more) => ({ adapter: 'mcp', config: { url: `${upstream.url}/modern`, ...more }, allow_private: true });
+const connection = (more, secrets = {}) => ({ adapter: 'mcp', config: { url: `${upstream.url}/modern`, ...more }, secrets, allow_private: true });
+const token = { token: { secret: 'TOKEN' } };
 const program = { command: process.execPath, args: [SERVER, 'asking', NOTES], env: { API_TOKEN_HERE: { secret: 'TOKEN' } } };
-const config = { log: { level: 'debug' }, secrets: { TOKEN: { file: join(folder, 'token') } }, tools: { mcp: { stdio: { asking: program } }, connections: { program: { adapter: 'mcp', config: { server: 'asking', input: 'replay' } }, desk: connection(), shut: connection({ input: 'refuse' }), older: connection({ url: `${upstream.url}/legacy`, input: 'replay' }) } } };
+const config = { log: { level: 'debug' }, secrets: { TOKEN: { file: join(folder, 'token') } }, tools: { mcp: { stdio: { asking: program } }, connections: { program: { adapter: 'mcp', config: { server: 'asking', input: 'replay' } }, desk: connection(), shut: connection({ input: 'refuse' }), older: connection({ url: `${upstream.url}/legacy`, input: 'replay' }), signed: connection({}, token), known: connection({ url: `${upstream.url}/legacy`, input: 'replay' }, token) } } };
 
 const callsOf = (name) => modern.asked.filter((call) => call.name === name);
 
@@ -107,6 +112,15 @@ scenario('servers of MCP ask people', { needs: ['scheduler', 'gateway', 'tool-ad
   assert.deepEqual(asked.connect.payload, { server: 'program', tool: 'visits', message: 'Sign in', mode: 'url', url: 'https://id.example.org/***/connect', host: 'id.example.org' }, 'without the secrets of the program');
   assert.deepEqual(asked.tea.payload.message, 'Tea: which day?');
   for (const { _meta: meta } of callsOf('address')) assert.deepEqual(meta['io.modelcontextprotocol/clientCapabilities'], { elicitation: { form: {}, url: {} } });
+
+  // What a call proves itself with is kept nowhere, whatever a server says of it.
+  for (const name of ['tells', 'told', 'lacks']) asked[name] = await pending(started[name]);
+  for (const name of ['tells', 'told', 'lacks']) assert.equal(asked[name].payload.message, 'You are Bearer ***', name);
+  for (const entry of await readdir(join(suite.folder, 'data'), { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const path = join(entry.parentPath ?? entry.path, entry.name);
+    assert.ok(!(await readFile(path)).includes(TOKEN), path);
+  }
 
   // Neither a worker nor the scheduler has to stay for it.
   await Promise.all([suite['tool-adapter'].kill(), suite.scheduler.kill()]);
@@ -166,6 +180,13 @@ scenario('servers of MCP ask people', { needs: ['scheduler', 'gateway', 'tool-ad
   assert.equal((await suite.runEnds(started.needs.id)).output.text, 'cat was there');
   await decide(asked.refused, 'reject', { data: { action: 'cancel' } });
   assert.match((await suite.runEnds(started.refused.id)).output.detail, /This request requires more information/, 'its own words, and no further question');
+
+  for (const name of ['tells', 'told']) {
+    await decide(asked[name], 'approve', { data: { day: 'Monday' } });
+    assert.equal((await suite.runEnds(started[name].id)).output.text, 'accept', name);
+  }
+  await decide(asked.lacks, 'reject');
+  assert.match((await suite.runEnds(started.lacks.id)).output.detail, /More is needed/);
 
   // A program is sent one call at a time, and who gave one up gets another process.
   await decide(asked.tea, 'approve', { data: { day: 'Monday' } });

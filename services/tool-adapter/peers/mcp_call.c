@@ -89,7 +89,9 @@ void mcp_call_finish(struct mcp_call *call, const struct mcp_result *result)
 {
     const struct mcp_handlers handlers = call->handlers;
     CLEANUP(json_unrefp) json asked    = json_invalid();
+    CLEANUP(json_unrefp) json error    = mcp_call_hide(call, result->error);
     struct mcp_result told             = *result;
+    told.error                         = error;
     mcp_wanted_settle(&call->wanted, offer_of(call), &handlers, &told, &asked);
     leave(call);
     handlers.done(&told, handlers.context);
@@ -114,8 +116,10 @@ static void on_done(const struct errand_result *result, void *context);
 /* What the server asks of us on its stream. */
 static void answer_message(struct mcp_call *call, json message)
 {
+    CLEANUP(json_unrefp) json asked = mcp_call_hide(call, message);
+    json_object_put_text(&asked, "id", json_ref(json_get_text(message, "id")));
     CLEANUP(json_unrefp)
-    json answer = mcp_wanted_answer(&call->wanted, message, offer_of(call), &call->handlers);
+    json answer = mcp_wanted_answer(&call->wanted, asked, offer_of(call), &call->handlers);
     say_aside(call, "POST", "", json_invalid(), answer);
 }
 

@@ -69,18 +69,20 @@ void mcp_news_log(str method, json params)
     if (str_is(method, "notifications/elicitation/complete")) log_visit(params);
 }
 
-/* Without what the call proves itself with, before a cut could leave a part of it. Owned. */
-static json hidden_new(const struct mcp_call *call, json params)
+json mcp_call_hide(const struct mcp_call *call, json said)
 {
-    if (call->authorization.kind == AUTHORIZATION_NONE) return json_ref(params);
+    if (call->authorization.kind == AUTHORIZATION_NONE) return json_ref(said);
     CLEANUP(json_mask_freep) struct json_mask *mask = json_mask_new();
     authorization_hide(&call->authorization, call->token, mask);
-    return json_mask_apply(mask, params);
+    json hidden = json_mask_apply(mask, said);
+    if (json_is(hidden, JSON_OBJECT) || !json_is(said, JSON_OBJECT)) return hidden;
+    json_unref(hidden);
+    return json_object_new(1);
 }
 
 void mcp_call_hear(struct mcp_call *call, str method, json params)
 {
-    CLEANUP(json_unrefp) json hidden = hidden_new(call, params);
+    CLEANUP(json_unrefp) json hidden = mcp_call_hide(call, params);
     mcp_news_log(method, hidden);
     if (!str_is(method, "notifications/progress") || !call->handlers.progress) return;
     CLEANUP(json_unrefp) json said = mcp_news_progress(hidden, call->id, &call->progress);

@@ -130,8 +130,10 @@ static void settle_input(struct mcp_call *call)
     }
     struct mcp_result result = {
         .code = STATUS_FAILED_PRECONDITION, .http_status = call->http_status, .token = call->token};
-    CLEANUP(json_unrefp) json asked = mcp_input_asked_new(call->reply.result, &result.why);
-    result.asked                    = asked;
+    CLEANUP(json_unrefp) json shown = mcp_call_hide(call, call->reply.result);
+    CLEANUP(json_unrefp) json asked = mcp_input_asked_new(shown, &result.why);
+    if (json_is(state, JSON_TEXT)) json_object_put_text(&asked, "state", json_ref(state));
+    result.asked = asked; /* with its state as it is: nobody but the server hears that */
     mcp_call_finish(call, &result);
 }
 

@@ -68,7 +68,7 @@ export class Legacy {
     }
     if (message.id === undefined) return { status: 202, text: '' };
     this.ids.push({ session, id: message.id });
-    return this.answer(message, session);
+    return this.answer(message, session, headers.authorization);
   };
 
   // Asks twice, and books what was agreed to; whoever offers no answers is told so.
@@ -123,6 +123,18 @@ export class Legacy {
     yield event({ id, result: text(`it was a ${result.action}`) });
   }
 
+  // Asks with words that are nobody's input: whom it was called by. `refuses`: instead of an answer.
+  async *tell(id, who, { refuses }) {
+    if (refuses) {
+      yield event({ id, error: { code: -32042, message: 'More is needed', data: { elicitations: [{ mode: 'url', elicitationId: 'tell', message: `You are ${who}`, url: 'https://id.example.org/' }] } } });
+      return;
+    }
+    const asked = `tell-${++this.begun}`;
+    const answer = new Promise((resolve) => { this.waiting.set(asked, resolve); });
+    yield event({ id: asked, method: 'elicitation/create', params: { ...BOOKING[0], message: `You are ${who}` } });
+    yield event({ id, result: text((await answer).result.action) });
+  }
+
   // Asks there, which only a client that listened before can hear.
   async *ring(id, session) {
     const asked = `ring-${session}`;
@@ -144,7 +156,7 @@ export class Legacy {
     return stream(event({ id: this.cut, result: text('the rest') }));
   }
 
-  answer({ id, method, params }, session) {
+  answer({ id, method, params }, session, who) {
     if (method === 'tools/list') {
       const at = Number(params?.cursor ?? 0);
       return stream(event({ id, result: { tools: [TOOLS[at]], ...(at + 1 < TOOLS.length ? { nextCursor: String(at + 1) } : {}) } }));
@@ -154,6 +166,7 @@ export class Legacy {
     if (params.name === 'slow') return steps(slowly(id, params, this.on));
     if (params.name === 'books') return steps(this.book(id));
     if (params.name === 'visits') return steps(this.visit(id, params.arguments));
+    if (params.name === 'tells') return steps(this.tell(id, who, params.arguments));
     if (params.name === 'rings') return steps(this.ring(id, session));
     if (params.name === 'cut') {
       this.cut = id;
@@ -230,6 +243,7 @@ export class Modern {
     const { name, arguments: given, requestState } = params;
     this.calls++;
     if (ASKING[name]) return json({ id, result: this.ask(id, params) });
+    if (name === 'tells') return json({ id, result: params.inputResponses ? { resultType: 'complete', ...text(params.inputResponses.who.action) } : { resultType: 'input_required', inputRequests: { who: elicit({ ...BOOKING[0], message: `You are ${headers.authorization}` }) } } });
     if (name === 'place') {
       if (plain(headers['mcp-param-region']) !== given.region) return json({ id, error: { code: -32020, message: 'Header mismatch: Mcp-Param-Region' } }, 400);
       return json({ id, result: { resultType: 'complete', ...text(given.region) } });
