@@ -17,10 +17,12 @@ struct mailbox {
     struct mail *first;
     struct mail *last;
     size_t count;
+    size_t parts;
     size_t size_bytes;
     bool is_closed;
     bool is_woken;
     bool taker_waits; /* unsignalled: only then is a signal worth its system call */
+    size_t enough;    /* for the taker that waits: so many parts */
 };
 
 struct mailbox *mailbox_new(size_t count_max, size_t size_max)
@@ -48,6 +50,18 @@ void mailbox_free(struct mailbox *mailbox)
     free(mailbox);
 }
 
+static size_t parts_of(const struct mail *mail)
+{
+    return mail->parts > 0 ? mail->parts : 1;
+}
+
+size_t mail_parts(const struct mail *first)
+{
+    size_t parts = 0;
+    for (const struct mail *mail = first; mail; mail = mail->next) parts += parts_of(mail);
+    return parts;
+}
+
 static void lock(struct mailbox *mailbox)
 {
     int failed = pthread_mutex_lock(&mailbox->mutex);
@@ -60,69 +74,81 @@ static void unlock(struct mailbox *mailbox)
     ASSERT(!failed);
 }
 
+static bool is_waiting_over(const struct mailbox *mailbox)
+{
+    return mailbox->parts >= mailbox->enough || mailbox->is_closed || mailbox->is_woken;
+}
+
 /* The signal comes after the lock is free: a taker on another CPU would wake only to wait for it.
  */
 static void unlock_and_signal(struct mailbox *mailbox)
 {
-    bool taker_waits     = mailbox->taker_waits;
-    mailbox->taker_waits = false;
+    bool is_signalled = mailbox->taker_waits && is_waiting_over(mailbox);
+    if (is_signalled) mailbox->taker_waits = false;
     unlock(mailbox);
-    if (taker_waits) (void)pthread_cond_signal(&mailbox->posted);
+    if (is_signalled) (void)pthread_cond_signal(&mailbox->posted);
 }
 
-/* Appends under the lock; `last` is the end of the chain. */
-static status append(struct mailbox *mailbox, struct mail *first, struct mail *last, size_t count,
-                     size_t size_bytes, struct error *reterr)
+/* Mail that is posted together. */
+struct chain {
+    struct mail *first, *last;
+    size_t count, parts, size_bytes;
+};
+
+static struct chain chain_of(struct mail *first)
+{
+    struct chain chain = {.first = first};
+    for (struct mail *mail = first; mail; mail = mail->next) {
+        chain.last = mail;
+        chain.count++;
+        chain.parts += parts_of(mail);
+        chain.size_bytes += mail->size_bytes;
+    }
+    return chain;
+}
+
+/* Appends under the lock. */
+static status append(struct mailbox *mailbox, const struct chain *chain, struct error *reterr)
 {
     if (mailbox->is_closed) {
         return fail_code(reterr, STATUS_UNAVAILABLE, "draining", "the partition stops");
     }
-    if (count > mailbox->count_max - mailbox->count ||
-        size_bytes > mailbox->size_max - mailbox->size_bytes) {
+    if (chain->count > mailbox->count_max - mailbox->count ||
+        chain->size_bytes > mailbox->size_max - mailbox->size_bytes) {
         return fail_code(reterr, STATUS_RESOURCE_EXHAUSTED, "overloaded",
                          "%zu commands wait for this partition; try again", mailbox->count);
     }
     if (mailbox->last) {
-        mailbox->last->next = first;
+        mailbox->last->next = chain->first;
     } else {
-        mailbox->first = first;
+        mailbox->first = chain->first;
     }
-    mailbox->last = last;
-    mailbox->count += count;
-    mailbox->size_bytes += size_bytes;
+    mailbox->last = chain->last;
+    mailbox->count += chain->count;
+    mailbox->parts += chain->parts;
+    mailbox->size_bytes += chain->size_bytes;
     return STATUS_OK;
 }
 
 status mailbox_post(struct mailbox *mailbox, struct mail *first, struct error *reterr)
 {
     ASSERT(first);
-    struct mail *last = first;
-    size_t count      = 1;
-    size_t size_bytes = first->size_bytes;
-    while (last->next) {
-        last = last->next;
-        count++;
-        size_bytes += last->size_bytes;
-    }
-
+    const struct chain chain = chain_of(first);
     lock(mailbox);
-    status appended = append(mailbox, first, last, count, size_bytes, reterr);
+    status appended = append(mailbox, &chain, reterr);
     unlock_and_signal(mailbox);
     return appended;
 }
 
-static bool is_waiting_over(const struct mailbox *mailbox)
-{
-    return mailbox->first || mailbox->is_closed || mailbox->is_woken;
-}
-
-static void wait_until(struct mailbox *mailbox, int64_t until_us)
+/* Under the lock. */
+static void wait_until(struct mailbox *mailbox, size_t enough, int64_t until_us)
 {
     const struct timespec until = {
         .tv_sec  = until_us / 1'000'000,
         .tv_nsec = until_us % 1'000'000 * 1'000,
     };
-    int timed_out = 0;
+    int timed_out   = 0;
+    mailbox->enough = enough;
     while (!is_waiting_over(mailbox) && timed_out != ETIMEDOUT) {
         mailbox->taker_waits = true;
         if (until_us == INT64_MAX) {
@@ -134,15 +160,25 @@ static void wait_until(struct mailbox *mailbox, int64_t until_us)
     mailbox->taker_waits = false;
 }
 
+size_t mailbox_gather(struct mailbox *mailbox, size_t enough, int64_t until_us)
+{
+    lock(mailbox);
+    if (until_us > 0) wait_until(mailbox, enough, until_us);
+    size_t waiting = mailbox->parts;
+    unlock(mailbox);
+    return waiting;
+}
+
 struct mail *mailbox_take(struct mailbox *mailbox, int64_t until_us)
 {
     lock(mailbox);
-    if (until_us > 0 && !is_waiting_over(mailbox)) wait_until(mailbox, until_us);
+    if (until_us > 0) wait_until(mailbox, 1, until_us);
 
     struct mail *chain  = mailbox->first;
     mailbox->first      = NULL;
     mailbox->last       = NULL;
     mailbox->count      = 0;
+    mailbox->parts      = 0;
     mailbox->size_bytes = 0;
     mailbox->is_woken   = false;
     unlock(mailbox);
@@ -169,6 +205,14 @@ size_t mailbox_depth(struct mailbox *mailbox)
     size_t count = mailbox->count;
     unlock(mailbox);
     return count;
+}
+
+size_t mailbox_parts(struct mailbox *mailbox)
+{
+    lock(mailbox);
+    size_t parts = mailbox->parts;
+    unlock(mailbox);
+    return parts;
 }
 
 size_t mailbox_room(struct mailbox *mailbox)

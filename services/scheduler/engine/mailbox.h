@@ -25,7 +25,11 @@ enum {
 struct mail {
     struct mail *next;
     size_t size_bytes; /* what the command keeps in memory, for the limit */
+    size_t parts;      /* pieces of work that are done in it; 0 is one, too */
 };
+
+/** Pieces of work in a chain; NULL has none. */
+size_t mail_parts(const struct mail *first);
 
 struct mailbox;
 
@@ -45,14 +49,21 @@ status mailbox_post(struct mailbox *mailbox, struct mail *first, struct error *r
  */
 struct mail *mailbox_take(struct mailbox *mailbox, int64_t until_us);
 
+/**
+ * Of the taker: waits until `enough` pieces of work are there, or until `until_us` as above, a wake
+ * or a close. Returns how many are; they stay there.
+ */
+size_t mailbox_gather(struct mailbox *mailbox, size_t enough, int64_t until_us);
+
 /** Makes a waiting taker return. */
 void mailbox_wake(struct mailbox *mailbox);
 
 /** Refuses what is posted from now on; what waits can still be taken. */
 void mailbox_close(struct mailbox *mailbox);
 
-/** Commands that wait, and how many more fit. */
+/** Commands that wait, the pieces of work in them, and how many more commands fit. */
 size_t mailbox_depth(struct mailbox *mailbox);
+size_t mailbox_parts(struct mailbox *mailbox);
 size_t mailbox_room(struct mailbox *mailbox);
 
 #endif

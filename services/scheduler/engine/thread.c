@@ -5,6 +5,7 @@
 #include "scheduler/engine/breakers/engine_breakers.h"
 #include "scheduler/engine/budgets/engine_budgets.h"
 #include "scheduler/engine/engine_internal.h"
+#include "scheduler/engine/gather.h"
 #include "scheduler/engine/redrive/redrive.h"
 
 enum {
@@ -73,13 +74,30 @@ static int64_t wake_us(struct engine *engine)
     return wait_us > 0 ? engine_mono_us(engine) + earliest(wait_us, CARE_US) : 0;
 }
 
+/* What the next turn is to do. */
+static struct mail *take_mail(struct engine *engine, struct gather *gather)
+{
+    int64_t until_us = wake_us(engine);
+    size_t enough    = 0;
+    if (until_us > 0) enough = gather_enough(gather, mailbox_parts(engine->mailbox));
+    if (enough > 0) {
+        int64_t patient_us = earliest(until_us, gather->until_us);
+        gather_met(gather, mailbox_gather(engine->mailbox, enough, patient_us) >= enough);
+    }
+    return mailbox_take(engine->mailbox, until_us);
+}
+
 static void *engine_run_thread(void *context)
 {
     struct engine *engine = context;
+    struct gather gather  = {};
     while (!atomic_load(&engine->is_stopping)) {
-        struct mail *mail = mailbox_take(engine->mailbox, wake_us(engine));
+        struct mail *mail = take_mail(engine, &gather);
+        size_t parts      = mail_parts(mail);
+        int64_t begun_us  = engine_mono_us(engine);
         atomic_store(&engine->turned_ms, clock_mono_ms());
         engine_turn(engine, mail);
+        gather_turned(&gather, parts, begun_us, engine_mono_us(engine));
         if (!atomic_load(&engine->is_stopping)) engine_care(engine);
     }
     return NULL;

@@ -158,6 +158,7 @@ static status report(struct rpc_call *call, struct error *reterr)
     }
     struct command *command = call_command(call, COMMAND_REPORT, 2 * request->n_reports);
     if (!command) return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
+    command->mail.parts = request->n_reports;
     for (size_t i = 0; i < request->n_reports; i++) {
         command->values[2 * i]     = report_value(request->reports[i]);
         command->values[2 * i + 1] = report_undo(request->reports[i]);

@@ -84,6 +84,49 @@ static void test_waits_end(void **)
     mailbox_free(mailbox);
 }
 
+/* A command that is one piece of work, and one that is forty. */
+static void *post_in_two(void *context)
+{
+    struct mailbox *mailbox = context;
+    static struct letter few; /* static: they outlive the thread */
+    static struct letter many = {.mail = {.parts = 40}};
+    assert_int_equal(mailbox_post(mailbox, &few.mail, NULL), STATUS_OK);
+    assert_int_equal(mailbox_post(mailbox, &many.mail, NULL), STATUS_OK);
+    return NULL;
+}
+
+static void test_gathers(void **)
+{
+    struct letter letters[2] = {};
+    struct mailbox *mailbox  = mailbox_new(0, 0);
+    letters[1].mail.parts    = 5;
+    assert_int_equal(mailbox_gather(mailbox, 2, clock_mono_us() + 1), 0); /* nothing came */
+    assert_int_equal(mailbox_post(mailbox, &letters[0].mail, NULL), STATUS_OK);
+    assert_int_equal(mailbox_gather(mailbox, 2, clock_mono_us() + 1), 1);
+    assert_int_equal(mailbox_gather(mailbox, 1, INT64_MAX), 1); /* it is there */
+    assert_int_equal(mailbox_gather(mailbox, 9, 0), 1);         /* does not wait */
+    assert_int_equal(mailbox_post(mailbox, &letters[1].mail, NULL), STATUS_OK);
+    assert_int_equal(mailbox_parts(mailbox), 6);
+    struct mail *taken = mailbox_take(mailbox, INT64_MAX);
+    assert_ptr_equal(taken, &letters[0].mail);
+    assert_int_equal(mail_parts(taken), 6);
+    assert_int_equal(mail_parts(NULL), 0);
+    assert_int_equal(mailbox_parts(mailbox), 0);
+
+    pthread_t poster;
+    assert_int_equal(pthread_create(&poster, NULL, post_in_two, mailbox), 0);
+    assert_int_equal(mailbox_gather(mailbox, 41, INT64_MAX), 41); /* both, or it hangs */
+    assert_int_equal(pthread_join(poster, NULL), 0);
+    assert_non_null(mailbox_take(mailbox, 0));
+
+    mailbox_wake(mailbox);
+    assert_int_equal(mailbox_gather(mailbox, 1, INT64_MAX), 0); /* woken before it waited */
+    mailbox_close(mailbox);
+    assert_null(mailbox_take(mailbox, 0)); /* takes the wake, too */
+    assert_int_equal(mailbox_gather(mailbox, 1, INT64_MAX), 0);
+    mailbox_free(mailbox);
+}
+
 /* Several post, one takes: nothing is lost, nothing comes twice, each one's order is kept. */
 enum { POSTERS = 4, LETTERS_EACH = 5'000 };
 
@@ -138,6 +181,7 @@ int main(void)
         cmocka_unit_test(test_full_refuses_whole_chains),
         cmocka_unit_test(test_closed_refuses_and_gives_out),
         cmocka_unit_test(test_waits_end),
+        cmocka_unit_test(test_gathers),
         cmocka_unit_test(test_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
