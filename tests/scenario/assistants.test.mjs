@@ -132,6 +132,11 @@ scenario('an assistant is a model for clients, with its fallbacks', { needs: NEE
   assert.deepEqual([sent[1].temperature, sent[1].max_tokens, sent[1].response_format.json_schema.schema], [0.5, 300, { type: 'object', required: ['title'] }]);
   for (const member of ['variables', 'assistant', 'fallbacks', 'cache', 'schema', 'system']) assert.ok(!(member in sent[1]), member);
 
+  // An upstream that answers in one piece where a stream was asked for.
+  let heard = '';
+  for await (const { choices: [choice] } of await client.chat.completions.create({ model: 'up/m', messages, stream: true })) heard += choice?.delta.content ?? '';
+  assert.equal(heard, answer.choices[0].message.content);
+
   // What the request says itself wins; a version that is named stays that one.
   const pinned = (await ask('assistant/editor:1', { temperature: 0.1, response_format: { type: 'json_object' }, variables: { tone: 'warm' } })).sent.at(-1);
   assert.deepEqual([pinned.messages[0].content, pinned.temperature, pinned.response_format], ['Be warm.', 0.1, { type: 'json_object' }]);

@@ -54,7 +54,9 @@ static void note_meaning(struct exchange *exchange)
 static void on_event(const struct llm_event *event, void *context)
 {
     struct exchange *exchange = context;
-    if (exchange->is_over) return;
+    /* One that came in one piece is no event of a stream: what it says is. */
+    bool is_whole = exchange->options.is_stream && !exchange->decoder;
+    if (exchange->is_over || (is_whole && event->kind == LLM_CHUNK)) return;
     if (!exchange->has_meaning && llm_event_is_meaningful(event)) note_meaning(exchange);
     bool is_empty = event->kind == LLM_END && event->end == END_COMPLETE && !exchange->has_meaning;
     if (is_empty) {

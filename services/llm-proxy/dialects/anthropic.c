@@ -31,8 +31,10 @@ void anthropic_put_usage(struct json_writer *w, const struct llm_usage *usage)
     json_end_object(w);
 }
 
-const char *anthropic_stop_reason(enum llm_finish finish)
+const char *anthropic_stop_reason(enum llm_finish finish, bool has_calls)
 {
+    /* Of a function that had to be called OpenAI says "stop". */
+    if (has_calls && finish == FINISH_STOP) finish = FINISH_TOOL_CALLS;
     switch (finish) {
     case FINISH_STOP: return "end_turn";
     case FINISH_LENGTH: return "max_tokens";
@@ -112,7 +114,8 @@ static void print_answer(const struct llm_outcome *outcome, const struct chat_re
     json_put_text(&w, "role", str_from("assistant"));
     json_put_text(&w, "model", answer->model.len > 0 ? buf_str(&answer->model) : request->model);
     print_content(&w, choice);
-    json_put_text(&w, "stop_reason", str_from(anthropic_stop_reason(choice->finish)));
+    json_put_text(&w, "stop_reason",
+                  str_from(anthropic_stop_reason(choice->finish, choice->tool_call_count > 0)));
     json_member(&w, "stop_sequence");
     json_write_null(&w);
     anthropic_put_usage(&w, &answer->usage);

@@ -8,7 +8,7 @@
 /** The member `usage`; input without what was read from or written to a cache. */
 void anthropic_put_usage(struct json_writer *w, const struct llm_usage *usage);
 
-const char *anthropic_stop_reason(enum llm_finish finish);
+const char *anthropic_stop_reason(enum llm_finish finish, bool has_calls);
 void anthropic_print_error(const struct dialect_error *error, struct buf *out);
 
 /* The members of dialect_anthropic (dialect.h). */

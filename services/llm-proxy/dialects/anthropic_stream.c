@@ -19,7 +19,7 @@ struct tool_block {
 struct anthropic_writer {
     struct dialect_about about;
     struct buf id, model;
-    bool is_handed_on, has_begun, has_stopped;
+    bool is_handed_on, has_begun, has_stopped, has_calls;
     bool is_stopped;          /* by its budget */
     bool is_open;             /* a block */
     enum llm_event_kind kind; /* of it */
@@ -218,7 +218,10 @@ static void write_event(struct anthropic_writer *stream, const struct llm_event 
     case LLM_TEXT:
     case LLM_REFUSAL:
     case LLM_THINKING: write_text(stream, event, out); break;
-    case LLM_TOOL_START: begin_tool(stream, event, out); break;
+    case LLM_TOOL_START:
+        stream->has_calls = true;
+        begin_tool(stream, event, out);
+        break;
     case LLM_TOOL_ARGS: write_args(stream, event, out); break;
     case LLM_FINISH: stream->finish = event->finish; break;
     default: break;
@@ -260,7 +263,8 @@ void anthropic_stream_end(void *context, const struct llm_usage *usage, struct b
     struct json_writer w = begin_event("message_delta", out);
     json_member(&w, "delta");
     json_begin_object(&w);
-    json_put_text(&w, "stop_reason", str_from(anthropic_stop_reason(stream->finish)));
+    json_put_text(&w, "stop_reason",
+                  str_from(anthropic_stop_reason(stream->finish, stream->has_calls)));
     json_member(&w, "stop_sequence");
     json_write_null(&w);
     json_end_object(&w);

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAME_BYTES_MAX = 4096, CHOICES_MAX = 64, WHOLE_VALUES_MAX = 1'000'000 };
+enum { NAME_BYTES_MAX = 4096, CHOICES_MAX = 64 };
 
 /* A tool call's place among those of its choice. */
 struct tool_place {
@@ -117,16 +117,6 @@ static void hand_on(struct openai_stream *stream, json chunk, str raw, struct bu
     if (has_usage && !has_choices && !wants_usage) return;
     stream->has_usage = stream->has_usage || has_usage;
     if (!put_raw(stream, raw, out)) put_anew(stream, chunk, out);
-}
-
-/* A whole answer, where a stream was asked for. */
-static void hand_on_whole(struct openai_stream *stream, str spelled, struct buf *out)
-{
-    const struct json_limits limits = {.values_max           = WHOLE_VALUES_MAX,
-                                       .allow_duplicate_keys = true};
-    CLEANUP(json_unrefp) json chunk = json_invalid();
-    if (json_parse(spelled, &limits, &chunk, NULL, NULL) != STATUS_OK) return;
-    hand_on(stream, chunk, (str){}, out);
 }
 
 /* --- chunks that are made ----------------------------------------------------------------------
@@ -253,9 +243,6 @@ void openai_stream_event(void *context, const struct llm_event *event, struct bu
     struct openai_stream *stream = context;
     if (event->kind == LLM_CHUNK && event->protocol == PROTOCOL_OPENAI && event->is_alike) {
         hand_on_alike(stream, event->raw, out);
-    } else if (event->kind == LLM_CHUNK && event->protocol == PROTOCOL_OPENAI &&
-               json_is(event->chunk, JSON_INVALID)) {
-        hand_on_whole(stream, event->spelled, out);
     } else if (event->kind == LLM_CHUNK && event->protocol == PROTOCOL_OPENAI) {
         hand_on(stream, event->chunk, event->raw, out);
     } else if (event->kind == LLM_START) {

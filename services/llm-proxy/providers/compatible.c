@@ -9,8 +9,12 @@
 #include "llm-proxy/chat/embed_text.h"
 #include "llm-proxy/chat/wire.h"
 #include "llm-proxy/providers/upstream.h"
+#include "json/json_text.h"
 
-enum { BODY_MORE = 200 /* bytes that a body may have beside its client's */ };
+enum {
+    BODY_MORE     = 200,      /* bytes that a body may have beside its client's */
+    ARGUMENTS_MAX = 16 << 20, /* bytes */
+};
 
 /* What its flavor passes over of a request of another protocol. */
 static void lose_ignored(const struct provider_request *what)
@@ -84,23 +88,71 @@ static status encode_openai(const struct provider_request *what, struct arena *a
 /* --- answer ------------------------------------------------------------------------------------
  */
 
-static void send_tool_calls(json calls, uint32_t choice, llm_sink *sink, void *context)
+str compatible_arguments(json function, struct buf *room)
 {
-    for (size_t i = 0; i < json_count(calls); i++) {
-        json call                    = json_at(calls, i);
-        json function                = json_get_text(call, "function");
-        const struct llm_event start = {.kind   = LLM_TOOL_START,
-                                        .choice = choice,
-                                        .part   = (uint32_t)i + 1,
-                                        .id     = wire_text(call, "id"),
-                                        .name   = wire_text(function, "name")};
-        const struct llm_event args  = {.kind   = LLM_TOOL_ARGS,
-                                        .choice = choice,
-                                        .part   = (uint32_t)i + 1,
-                                        .bytes  = wire_text(function, "arguments")};
-        sink(&start, context);
-        sink(&args, context);
+    json said = json_get_text(function, "arguments");
+    if (!json_is(said, JSON_OBJECT)) return wire_text(function, "arguments");
+    (void)json_print(said, JSON_COMPACT, room);
+    return buf_str(room);
+}
+
+static void send_tool_call(str answer, json call, uint32_t choice, uint32_t part, llm_sink *sink,
+                           void *context)
+{
+    CLEANUP(buf_done) struct buf room = buf_init(ARGUMENTS_MAX);
+    json function                     = json_get_text(call, "function");
+    struct llm_event start            = {.kind   = LLM_TOOL_START,
+                                         .choice = choice,
+                                         .part   = part,
+                                         .id     = wire_text(call, "id"),
+                                         .name   = wire_text(function, "name")};
+    const struct llm_event args       = {.kind   = LLM_TOOL_ARGS,
+                                         .choice = choice,
+                                         .part   = part,
+                                         .bytes  = compatible_arguments(function, &room)};
+    char minted[UPSTREAM_ID_SIZE];
+    if (start.id.len == 0) {
+        upstream_mint_id(answer, start.name, args.bytes, choice, part, minted);
+        start.id = str_from(minted);
     }
+    sink(&start, context);
+    sink(&args, context);
+}
+
+static void send_pieces(enum llm_event_kind kind, uint32_t choice, json said, llm_sink *sink,
+                        void *context)
+{
+    if (json_is(said, JSON_TEXT)) {
+        upstream_send_piece(kind, choice, 0, json_str(said), sink, context);
+    }
+    for (size_t i = 0; json_is(said, JSON_ARRAY) && i < json_count(said); i++) {
+        upstream_send_piece(kind, choice, 0, wire_text(json_at(said, i), "text"), sink, context);
+    }
+}
+
+/* A text, or a list of parts of which some are thoughts: so Mistral answers. */
+static void send_content(json content, uint32_t choice, llm_sink *sink, void *context)
+{
+    if (!json_is(content, JSON_ARRAY)) {
+        send_pieces(LLM_TEXT, choice, content, sink, context);
+        return;
+    }
+    for (size_t i = 0; i < json_count(content); i++) {
+        json part       = json_at(content, i);
+        json thinking   = json_get_text(part, "thinking");
+        bool is_thought = str_is(wire_text(part, "type"), "thinking");
+        send_pieces(is_thought ? LLM_THINKING : LLM_TEXT, choice,
+                    is_thought ? thinking : json_get_text(part, "text"), sink, context);
+    }
+}
+
+void compatible_send_texts(json message, uint32_t choice, llm_sink *sink, void *context)
+{
+    str thought = wire_text(message, "reasoning_content");
+    if (thought.len == 0) thought = wire_text(message, "reasoning");
+    upstream_send_piece(LLM_THINKING, choice, 0, thought, sink, context);
+    send_content(json_get_text(message, "content"), choice, sink, context);
+    upstream_send_piece(LLM_REFUSAL, choice, 0, wire_text(message, "refusal"), sink, context);
 }
 
 enum llm_finish compatible_finish(str reason)
@@ -111,16 +163,16 @@ enum llm_finish compatible_finish(str reason)
     return FINISH_STOP;
 }
 
-static void send_choice(json value, uint32_t position, llm_sink *sink, void *context)
+static void send_choice(str answer, json value, uint32_t position, llm_sink *sink, void *context)
 {
     int64_t index   = wire_count(value, "index");
     uint32_t choice = index >= 0 && index < UINT32_MAX ? (uint32_t)index : position;
     json message    = json_get_text(value, "message");
-    upstream_send_piece(LLM_THINKING, choice, 0, wire_text(message, "reasoning_content"), sink,
-                        context);
-    upstream_send_piece(LLM_TEXT, choice, 0, wire_text(message, "content"), sink, context);
-    upstream_send_piece(LLM_REFUSAL, choice, 0, wire_text(message, "refusal"), sink, context);
-    send_tool_calls(json_get_text(message, "tool_calls"), choice, sink, context);
+    json calls      = json_get_text(message, "tool_calls");
+    compatible_send_texts(message, choice, sink, context);
+    for (size_t i = 0; json_is(calls, JSON_ARRAY) && i < json_count(calls); i++) {
+        send_tool_call(answer, json_at(calls, i), choice, (uint32_t)i + 1, sink, context);
+    }
     str reason                    = wire_text(value, "finish_reason");
     const struct llm_event finish = {
         .kind = LLM_FINISH, .choice = choice, .finish = compatible_finish(reason), .name = reason};
@@ -163,7 +215,7 @@ static void send_answer(json body, str spelled, llm_sink *sink, void *context)
     sink(&chunk, context);
     sink(&start, context);
     for (size_t i = 0; i < json_count(choices); i++) {
-        send_choice(json_at(choices, i), (uint32_t)i, sink, context);
+        send_choice(start.id, json_at(choices, i), (uint32_t)i, sink, context);
     }
     send_usage(json_get_text(body, "usage"), sink, context);
     const struct llm_event end = {.kind = LLM_END, .end = END_COMPLETE};
@@ -246,6 +298,9 @@ static void decode(const struct http_result *result, llm_sink *sink, void *conte
         send_http_error(result, body, sink, context);
     } else if (is_json && json_is(json_get_text(body, "data"), JSON_ARRAY)) {
         send_embeddings(body, sink, context);
+    } else if (is_json && json_is(json_get_text(body, "error"), JSON_OBJECT)) {
+        const struct llm_error error = compatible_error_of(json_get_text(body, "error"));
+        upstream_send_error(&error, sink, context);
     } else if (!is_json || json_count(json_get_text(body, "choices")) == 0) {
         upstream_send_malformed(sink, context);
     } else {

@@ -71,6 +71,12 @@ static int64_t read_count(struct scanned_answer *answer)
     return count;
 }
 
+/* Servers name it in two ways. */
+static bool is_thinking(str key)
+{
+    return str_is(key, "reasoning_content") || str_is(key, "reasoning");
+}
+
 static void read_message(struct scanned_answer *answer, struct scanned_choice *choice)
 {
     str key = {};
@@ -80,7 +86,7 @@ static void read_message(struct scanned_answer *answer, struct scanned_choice *c
             choice->text = read_text(answer);
         } else if (str_is(key, "refusal")) {
             choice->refusal = read_text(answer);
-        } else if (str_is(key, "reasoning_content")) {
+        } else if (is_thinking(key) && choice->thinking.size == 0) {
             choice->thinking = read_text(answer);
         } else if (str_is(key, "tool_calls")) { /* null, or not for here */
             if (json_scan_peek(answer->scan) != 'n') give_up(answer);

@@ -6,22 +6,29 @@
 #include "llm-proxy/providers/compatible.h"
 
 #include "base/attr.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "llm-proxy/chat/wire.h"
+#include "llm-proxy/providers/upstream.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { TOOL_CALLS_MAX = 2'048 /* of all choices */ };
+enum {
+    TOOL_CALLS_MAX = 2'048,    /* of all choices */
+    ARGUMENTS_MAX  = 16 << 20, /* bytes */
+};
 
 struct tool_call {
-    uint32_t choice, index;
+    uint32_t choice, index, part;
+    uint64_t mark; /* of its id; 0: it has none */
 };
 
 struct state {
     bool has_started, has_finished;
     struct tool_call *tools; /* that have begun; owned */
     uint32_t tool_count;
+    str chunk_id; /* of the chunk that is read */
 };
 
 /* --- errors ------------------------------------------------------------------------------------
@@ -58,7 +65,7 @@ static enum llm_error_class class_of(json error)
     return LLM_ERROR_SERVER;
 }
 
-static void fail_stream(struct decoder *decoder, json error)
+struct llm_error compatible_error_of(json error)
 {
     bool is_text             = json_is(error, JSON_TEXT);
     struct llm_error failure = {.class       = class_of(error),
@@ -69,7 +76,7 @@ static void fail_stream(struct decoder *decoder, json error)
                                 .text = is_text ? json_str(error) : wire_text(error, "message")};
     if (failure.class == LLM_ERROR_REQUEST) failure.http_status = 400;
     if (failure.text.len == 0) failure.text = str_from("the upstream gave no reason");
-    decoder_fail(decoder, &failure);
+    return failure;
 }
 
 /* --- chunks ------------------------------------------------------------------------------------
@@ -87,19 +94,14 @@ static void send_start(struct decoder *decoder, struct state *state, json chunk)
     decoder_send(decoder, &start);
 }
 
-static void send_piece(struct decoder *decoder, enum llm_event_kind kind, uint32_t choice, str text)
+/* The last one of that index: NULL if it has not begun. */
+static const struct tool_call *find_tool(const struct state *state, uint32_t choice, uint32_t index)
 {
-    const struct llm_event event = {.kind = kind, .choice = choice, .bytes = text};
-    if (text.len > 0) decoder_send(decoder, &event);
-}
-
-static bool has_begun(const struct state *state, struct tool_call call)
-{
-    for (uint32_t i = 0; i < state->tool_count; i++) {
+    for (uint32_t i = state->tool_count; i-- > 0;) {
         const struct tool_call *begun = &state->tools[i];
-        if (begun->choice == call.choice && begun->index == call.index) return true;
+        if (begun->choice == choice && begun->index == index) return begun;
     }
-    return false;
+    return NULL;
 }
 
 /* Calls of a choice so far. */
@@ -120,43 +122,76 @@ static uint32_t index_of(const struct state *state, uint32_t choice, json call)
     return is_new ? count : count - 1;
 }
 
-static bool begin_tool(struct decoder *decoder, struct tool_call place, json call)
+static uint64_t mark_of(str id)
+{
+    uint8_t digest[SHA256_SIZE] = {};
+    if (id.len > 0) sha256(bytes_from(id), digest);
+    return u64_from(digest);
+}
+
+/* Some servers number all calls 0: another id with another name is another call. */
+static bool is_another(const struct tool_call *begun, json call)
+{
+    str id   = wire_text(call, "id");
+    str name = wire_text(json_get_text(call, "function"), "name");
+    return id.len > 0 && name.len > 0 && mark_of(id) != begun->mark;
+}
+
+static uint32_t free_part(const struct state *state, uint32_t choice, uint32_t wanted)
+{
+    for (uint32_t i = 0; i < state->tool_count; i++) {
+        if (state->tools[i].choice != choice || state->tools[i].part != wanted) continue;
+        wanted++;
+        i = UINT32_MAX; /* from the beginning */
+    }
+    return wanted;
+}
+
+static const struct tool_call *begin_tool(struct decoder *decoder, uint32_t choice, uint32_t index,
+                                          json call)
 {
     struct state *state = decoder_state(decoder);
-    json function       = json_get_text(call, "function");
     if (state->tool_count == TOOL_CALLS_MAX) {
         decoder_fail_malformed(decoder, "the upstream's answer has too many tool calls");
-        return false;
+        return NULL;
     }
-    state->tools = mem_resize(state->tools, state->tool_count + 1, sizeof *state->tools);
-    state->tools[state->tool_count++] = place;
-    const struct llm_event start      = {.kind   = LLM_TOOL_START,
-                                         .choice = place.choice,
-                                         .part   = place.index + 1,
-                                         .id     = wire_text(call, "id"),
-                                         .name   = wire_text(function, "name")};
+    uint32_t part = free_part(state, choice, index + 1);
+    state->tools  = mem_resize(state->tools, state->tool_count + 1, sizeof *state->tools);
+    state->tools[state->tool_count++] = (struct tool_call){
+        .choice = choice, .index = index, .part = part, .mark = mark_of(wire_text(call, "id"))};
+    struct llm_event start = {.kind   = LLM_TOOL_START,
+                              .choice = choice,
+                              .part   = part,
+                              .id     = wire_text(call, "id"),
+                              .name   = wire_text(json_get_text(call, "function"), "name")};
+    char minted[UPSTREAM_ID_SIZE];
+    if (start.id.len == 0) {
+        upstream_mint_id(state->chunk_id, start.name, (str){}, choice, part, minted);
+        start.id = str_from(minted);
+    }
     decoder_send(decoder, &start);
-    return true;
+    return &state->tools[state->tool_count - 1];
 }
 
 static void send_tool(struct decoder *decoder, uint32_t choice, json call)
 {
     const struct state *state    = decoder_state(decoder);
-    const struct tool_call place = {.choice = choice, .index = index_of(state, choice, call)};
-    if (!has_begun(state, place) && !begin_tool(decoder, place, call)) return;
-    const struct llm_event args = {.kind   = LLM_TOOL_ARGS,
-                                   .choice = choice,
-                                   .part   = place.index + 1,
-                                   .bytes =
-                                       wire_text(json_get_text(call, "function"), "arguments")};
+    uint32_t index               = index_of(state, choice, call);
+    const struct tool_call *tool = find_tool(state, choice, index);
+    if (!tool || is_another(tool, call)) tool = begin_tool(decoder, choice, index, call);
+    if (!tool) return;
+    CLEANUP(buf_done) struct buf room = buf_init(ARGUMENTS_MAX);
+    const struct llm_event args       = {
+              .kind   = LLM_TOOL_ARGS,
+              .choice = choice,
+              .part   = tool->part,
+              .bytes  = compatible_arguments(json_get_text(call, "function"), &room)};
     if (args.bytes.len > 0) decoder_send(decoder, &args);
 }
 
-/* What a model thinks has no place in OpenAI's format; servers name it in two ways. */
-static str thought_of(json delta)
+static void to_decoder(const struct llm_event *event, void *context)
 {
-    str thought = wire_text(delta, "reasoning_content");
-    return thought.len > 0 ? thought : wire_text(delta, "reasoning");
+    decoder_send(context, event);
 }
 
 static void send_choice(struct decoder *decoder, json value, uint32_t position)
@@ -166,9 +201,7 @@ static void send_choice(struct decoder *decoder, json value, uint32_t position)
     json delta      = json_get_text(value, "delta");
     json calls      = json_get_text(delta, "tool_calls");
     str reason      = wire_text(value, "finish_reason");
-    send_piece(decoder, LLM_THINKING, choice, thought_of(delta));
-    send_piece(decoder, LLM_TEXT, choice, wire_text(delta, "content"));
-    send_piece(decoder, LLM_REFUSAL, choice, wire_text(delta, "refusal"));
+    compatible_send_texts(delta, choice, to_decoder, decoder);
     for (size_t i = 0; json_is(calls, JSON_ARRAY) && i < json_count(calls); i++) {
         send_tool(decoder, choice, json_at(calls, i));
     }
@@ -189,9 +222,11 @@ static void on_chunk(struct decoder *decoder, str, json chunk)
         return;
     }
     if (!json_is(error, JSON_INVALID) && !json_is(error, JSON_NULL)) {
-        fail_stream(decoder, error);
+        const struct llm_error failure = compatible_error_of(error);
+        decoder_fail(decoder, &failure);
         return;
     }
+    state->chunk_id = wire_text(chunk, "id");
     if (!state->has_started) send_start(decoder, state, chunk);
     for (size_t i = 0; json_is(choices, JSON_ARRAY) && i < json_count(choices); i++) {
         send_choice(decoder, json_at(choices, i), (uint32_t)i);

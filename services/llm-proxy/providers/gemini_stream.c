@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-enum { ARGS_MAX = 16 << 20, ID_BYTES = 12, ID_SIZE = 2 * ID_BYTES + sizeof "call_" };
+enum { ARGS_MAX = 16 << 20 };
 
 struct sending {
     struct gemini_candidate *candidate;
@@ -30,22 +30,6 @@ static uint32_t part_for(struct gemini_candidate *candidate, enum llm_event_kind
     return candidate->next_part - 1;
 }
 
-/* A call has an id only if the model was given ids. The same answer gets the same ids again. */
-static void mint_id(const struct sending *sending, str name, str args, uint32_t part,
-                    char ret_id[static ID_SIZE])
-{
-    const uint32_t place[] = {sending->choice, part};
-    const bytes parts[]    = {bytes_from(sending->response_id),
-                              bytes_from(name),
-                              bytes_from(args),
-                              {place, sizeof place}};
-    uint8_t digest[SHA256_SIZE];
-    char text[2 * ID_BYTES + 1];
-    sha256_parts(parts, ARRAY_LEN(parts), digest);
-    hex_encode(digest, ID_BYTES, text);
-    (void)snprintf(ret_id, ID_SIZE, "call_%s", text);
-}
-
 static void send_call(const struct sending *sending, json call)
 {
     struct gemini_candidate *candidate = sending->candidate;
@@ -55,11 +39,12 @@ static void send_call(const struct sending *sending, json call)
     str text      = is_said ? buf_str(&args) : str_from("{}");
     str id        = wire_text(call, "id");
     uint32_t part = candidate->next_part++;
-    char minted[ID_SIZE];
+    char minted[UPSTREAM_ID_SIZE];
     candidate->is_open  = false;
     candidate->has_tool = true;
-    if (id.len == 0) {
-        mint_id(sending, wire_text(call, "name"), text, part, minted);
+    if (id.len == 0) { /* it has one only if the model was given ids */
+        upstream_mint_id(sending->response_id, wire_text(call, "name"), text, sending->choice, part,
+                         minted);
         id = str_from(minted);
     }
     const struct llm_event start = {.kind   = LLM_TOOL_START,

@@ -6,11 +6,14 @@
 #include "llm-proxy/chat/embed_text.h"
 #include "json/json_text.h"
 
+#include <stdio.h>
+
 enum {
     ANSWER_DEPTH_MAX  = 64,
     ANSWER_VALUES_MAX = 1'000'000,
     SEGMENT_MAX       = 4 << 10, /* bytes */
     NAME_SHOWN_MAX    = 64,      /* bytes */
+    ID_BYTES          = 12,      /* of a digest, in an id */
 };
 
 /* --- request -----------------------------------------------------------------------------------
@@ -168,6 +171,19 @@ bool upstream_send_vector(json vector, llm_sink *sink, void *context)
     const struct llm_event event = {.kind = LLM_VECTOR, .bytes = buf_str(&raw)};
     sink(&event, context);
     return raw.len > 0;
+}
+
+void upstream_mint_id(str answer, str name, str args, uint32_t choice, uint32_t part,
+                      char ret_id[static UPSTREAM_ID_SIZE])
+{
+    const uint32_t place[] = {choice, part};
+    const bytes parts[]    = {
+           bytes_from(answer), bytes_from(name), bytes_from(args), {place, sizeof place}};
+    uint8_t digest[SHA256_SIZE];
+    char text[2 * ID_BYTES + 1];
+    sha256_parts(parts, ARRAY_LEN(parts), digest);
+    hex_encode(digest, ID_BYTES, text);
+    (void)snprintf(ret_id, UPSTREAM_ID_SIZE, "call_%s", text);
 }
 
 bool upstream_put_arguments(struct json_writer *w, const char *key, str arguments)

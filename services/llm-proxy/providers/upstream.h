@@ -58,6 +58,12 @@ bool upstream_send_failure(const struct http_result *result, llm_sink *sink, voi
  * in it as `_invalid`. False: it was none. */
 bool upstream_put_arguments(struct json_writer *w, const char *key, str arguments);
 
+enum { UPSTREAM_ID_SIZE = 2 * 12 + sizeof "call_" };
+
+/** An id for a call that has none; the same one for the same call of the same answer. */
+void upstream_mint_id(str answer, str name, str args, uint32_t choice, uint32_t part,
+                      char ret_id[static UPSTREAM_ID_SIZE]);
+
 /** An event that carries bytes of one part; none if there are no bytes. */
 void upstream_send_piece(enum llm_event_kind kind, uint32_t choice, uint32_t part, str text,
                          llm_sink *sink, void *context);

@@ -27,7 +27,8 @@ static const struct failing failing[] = {
     {"200 that is no JSON",       200, "<html>", NULL, NULL, LLM_ERROR_CONNECT, 0},
     {"200 without choices",       200, "{\"choices\":[]}", NULL, NULL, LLM_ERROR_CONNECT, 0},
     {"200 cut off",               200, "{\"choices\":[{\"message\":{\"con", NULL, NULL, LLM_ERROR_CONNECT, 0},
-    {"200 with an error inside",  200, "{\"error\":{\"message\":\"overloaded\"}}", NULL, NULL, LLM_ERROR_CONNECT, 0},
+    {"200 with an error inside",  200, "{\"error\":{\"message\":\"busy\"}}", NULL, NULL, LLM_ERROR_SERVER, 0},
+    {"200 with a status inside",  200, "{\"error\":{\"message\":\"slow\",\"code\":429}}", NULL, NULL, LLM_ERROR_RATE_LIMITED, 0},
 };
 /* clang-format on */
 
@@ -98,6 +99,33 @@ static void a_whole_answer(void **)
     assert_int_equal(answer.usage.input_tokens, 7);
     assert_int_equal(answer.usage.cached_tokens, 2);
     assert_int_equal(answer.usage.reasoning_tokens, -1);
+    answer_done(&answer);
+}
+
+/* What servers say in words of their own. */
+static void a_whole_answer_of_others(void **)
+{
+    static const char body[] =
+        "{\"id\":\"c1\",\"choices\":[{\"message\":{\"content\":[{\"type\":\"thinking\","
+        "\"thinking\":[{\"type\":\"text\",\"text\":\"hm\"}]},{\"type\":\"text\",\"text\":\"a\"},"
+        "{\"type\":\"text\",\"text\":\"b\"}],\"tool_calls\":[{\"function\":{\"name\":\"f\","
+        "\"arguments\":{\"x\":1}}},{\"function\":{\"name\":\"f\",\"arguments\":{\"x\":1}}}]}}]}";
+    static const char reasoned[] = "{\"choices\":[{\"message\":{\"reasoning\":\"why\"}}]}";
+    struct http_result result    = {
+           .code = STATUS_OK, .answer = {.http_status = 200}, .body = str_from(body)};
+    struct answer answer;
+    decode(&result, &answer);
+    assert_string_equal(answer.choices[0].thinking.ptr, "hm");
+    assert_string_equal(answer.choices[0].text.ptr, "ab");
+    const struct answer_tool_call *calls = answer.choices[0].tool_calls;
+    assert_int_equal(answer.choices[0].tool_call_count, 2);
+    assert_string_equal(calls[1].arguments.ptr, "{\"x\":1}");
+    assert_true(str_starts_with(buf_str(&calls[0].id), str_from("call_")));
+    assert_false(str_equal(buf_str(&calls[0].id), buf_str(&calls[1].id)));
+    answer_done(&answer);
+    result.body = str_from(reasoned);
+    decode(&result, &answer);
+    assert_string_equal(answer.choices[0].thinking.ptr, "why");
     answer_done(&answer);
 }
 
@@ -366,6 +394,7 @@ int main(void)
     }
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_transfer_that_fails);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_whole_answer);
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_whole_answer_of_others);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(an_ordinary_answer_is_scanned);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(usage_is_scanned);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(others_are_parsed);

@@ -1,6 +1,6 @@
 /* What clients of Anthropic's and Gemini's protocols are written: streams of events that other
  * upstreams have said, whole answers, errors. */
-#include "llm-proxy/dialects/dialect.h"
+#include "llm-proxy/dialects/anthropic.h"
 
 #include "base/clock.h"
 #include "cmocka.h"
@@ -189,6 +189,14 @@ static void whole_answers(void **)
     assert_true(strtoll(created + strlen("\"created\":"), NULL, 10) >= before_s);
 }
 
+/* OpenAI says "stop" of a function that had to be called; Anthropic's clients go by "tool_use". */
+static void who_calls_tools_has_not_ended(void **)
+{
+    assert_string_equal(anthropic_stop_reason(FINISH_STOP, true), "tool_use");
+    assert_string_equal(anthropic_stop_reason(FINISH_STOP, false), "end_turn");
+    assert_string_equal(anthropic_stop_reason(FINISH_LENGTH, true), "max_tokens");
+}
+
 static void an_answer_of_the_own_protocol_is_handed_on(void **)
 {
     static const struct dialect *const dialects[] = {&dialect_openai_chat, &dialect_anthropic,
@@ -305,6 +313,7 @@ int main(void)
         cmocka_unit_test(gemini_s_stream),
         cmocka_unit_test(own_events_are_handed_on),
         cmocka_unit_test(whole_answers),
+        cmocka_unit_test(who_calls_tools_has_not_ended),
         cmocka_unit_test(an_answer_of_the_own_protocol_is_handed_on),
         cmocka_unit_test(errors_are_worded),
         cmocka_unit_test(gemini_s_path_says_what_is_wanted),

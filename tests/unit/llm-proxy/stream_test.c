@@ -50,6 +50,12 @@ static const struct row rows[] = {
     {"tools without an index", CHUNK("{'index':0,'delta':{'tool_calls':[{'id':'t1','function':{'name':'f','arguments':'{}'}}]}}") CHUNK("{'index':0,'delta':{'tool_calls':[{'id':'t2','function':{'name':'g','arguments':'{'}}]}}")
      CHUNK("{'index':0,'delta':{'tool_calls':[{'function':{'arguments':'}'}}]}}") STOP DONE,
      START "tool 0.1 t1 f|args 0.1 {}|tool 0.2 t2 g|args 0.2 {|args 0.2 }|finish 0 stop stop|end complete|", NULL},
+    {"all tools of index 0, the last of them without an id, arguments that are an object", CHUNK("{'index':0,'delta':{'tool_calls':[{'index':0,'id':'t1','function':{'name':'f','arguments':{'x':1}}}]}}")
+     CHUNK("{'index':0,'delta':{'tool_calls':[{'index':0,'id':'t2','function':{'name':'g','arguments':'{'}}]}}") CHUNK("{'index':0,'delta':{'tool_calls':[{'index':0,'id':'t2','function':{'arguments':'}'}}]}}")
+     CHUNK("{'index':0,'delta':{'tool_calls':[{'index':7,'function':{'name':'h'}}]}}") STOP DONE,
+     START "tool 0.1 t1 f|args 0.1 {\"x\":1}|tool 0.2 t2 g|args 0.2 {|args 0.2 }|tool 0.8 call_b58029bad31296297e806c04 h|finish 0 stop stop|end complete|", NULL},
+    {"parts, thoughts among them", CHUNK("{'index':0,'delta':{'content':[{'type':'thinking','thinking':[{'type':'text','text':'hm'}]},{'type':'text','text':'a'}]}}") STOP DONE,
+     START "thinking 0.0 hm|text 0.0 a|finish 0 stop stop|end complete|", NULL},
     {"two choices, a refusal, thoughts in two words", CHUNK("{'index':1,'delta':{'refusal':'no'}},{'index':0,'delta':{'reasoning_content':'hm'}},{'index':0,'delta':{'reasoning':'ah'}}") STOP DONE,
      START "refusal 1.0 no|thinking 0.0 hm|thinking 0.0 ah|finish 0 stop stop|end complete|", NULL},
     {"members nobody knows", "data: {" HEAD ",'x':[1,{'y':null}],'choices':[{'index':0,'delta':{'content':'a','z':1.5},'logprobs':{'content':[]}}],'obfuscation':'q'}\n\n" STOP DONE,
