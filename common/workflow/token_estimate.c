@@ -56,6 +56,21 @@ size_t chat_text_size(json messages)
     return size;
 }
 
+/* As OpenAI and Anthropic name them. */
+static size_t count_images(json messages)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < json_count(messages); i++) {
+        json content = json_get_text(json_at(messages, i), "content");
+        for (size_t p = 0; json_is(content, JSON_ARRAY) && p < json_count(content); p++) {
+            json type = json_get_text(json_at(content, p), "type");
+            if (!json_is(type, JSON_TEXT)) continue;
+            if (str_is(json_str(type), "image_url") || str_is(json_str(type), "image")) count++;
+        }
+    }
+    return count;
+}
+
 /* Of what is sent as it stands. */
 static size_t printed_size(json value)
 {
@@ -76,10 +91,11 @@ static int64_t output_of(json arguments)
     return count > 1 && __builtin_mul_overflow(tokens, count, &tokens) ? INT64_MAX : tokens;
 }
 
-struct token_estimate token_estimate_with(json rest, size_t size, size_t message_count)
+struct token_estimate token_estimate_with(json rest, const struct token_messages *messages)
 {
     static const char *const texts[]   = {"prompt", "system"};
     static const char *const printed[] = {"tools", "response_format", "schema"};
+    size_t size                        = messages->size;
     size += input_size(json_get_text(rest, "input"));
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         size += texts_size(json_get_text(rest, texts[i]));
@@ -89,18 +105,21 @@ struct token_estimate token_estimate_with(json rest, size_t size, size_t message
     }
     return (struct token_estimate){
         .input  = (int64_t)((size + CHAT_BYTES_PER_TOKEN - 1) / CHAT_BYTES_PER_TOKEN +
-                           (message_count + 1) * MESSAGE_TOKENS),
+                           (messages->count + 1) * MESSAGE_TOKENS +
+                           messages->images * CHAT_IMAGE_TOKENS),
         .output = output_of(rest),
     };
 }
 
 struct token_estimate token_estimate_of(json arguments, bool is_embedding)
 {
-    json messages     = json_get_text(arguments, "messages");
-    bool has_messages = json_is(messages, JSON_ARRAY);
-    struct token_estimate estimate =
-        token_estimate_with(arguments, has_messages ? chat_text_size(messages) : 0,
-                            has_messages ? json_count(messages) : 0);
+    json list                    = json_get_text(arguments, "messages");
+    struct token_messages counts = {};
+    if (json_is(list, JSON_ARRAY)) {
+        counts = (struct token_messages){
+            .count = json_count(list), .size = chat_text_size(list), .images = count_images(list)};
+    }
+    struct token_estimate estimate = token_estimate_with(arguments, &counts);
     if (is_embedding) estimate.output = 0;
     return estimate;
 }

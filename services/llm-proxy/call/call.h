@@ -152,7 +152,8 @@ bool llm_call_is_committed(const struct llm_call *call);
 void llm_call_used(const struct llm_call *call, Pb__Usage *ret_usage);
 
 /** How many tokens a question may be, of the targets of that route: its texts by what their
- * upstreams have said of others; without that, and of tools and shapes, as `guessed`. */
+ * upstreams have said of others; without that, and of tools, shapes and pictures, as `guessed`, but
+ * no less than its texts and pictures are. */
 int64_t llm_question_tokens(const struct guard *guard, const struct llm_route *route,
                             const struct chat_request *request, int64_t guessed);
 

@@ -6,11 +6,7 @@
 
 #include <stdio.h>
 
-enum {
-    OUTPUT_RESERVED = 4'096, /* tokens of an answer of unknown length, and of a long one */
-    IMAGE_TOKENS = 1'000, /* one of 1024 x 1024 is 765 of OpenAI's, 1,398 of Anthropic's (pixels by
-                           * 750), and 1,032 of Gemini's (258 for each of four tiles) */
-};
+enum { OUTPUT_RESERVED = 4'096 /* tokens of an answer of unknown length, and of a long one */ };
 
 static uint64_t size_of(const struct chat_request *request)
 {
@@ -19,12 +15,13 @@ static uint64_t size_of(const struct chat_request *request)
     return size;
 }
 
-/* Of a question that was guessed to be so many tokens, those that are not of its texts: of tools
- * and shapes. */
-static int64_t others_of(int64_t guessed, uint64_t size)
+/* Of a question that was guessed to be so many tokens, those that are not of its texts: of tools,
+ * shapes and pictures. What was guessed may be without pictures: of Gemini's bodies. */
+static int64_t others_of(const struct chat_request *request, int64_t guessed)
 {
-    int64_t others = guessed - (int64_t)(size / CHAT_BYTES_PER_TOKEN);
-    return others > 0 ? others : 0;
+    int64_t others = guessed - (int64_t)(size_of(request) / CHAT_BYTES_PER_TOKEN);
+    int64_t images = (int64_t)chat_request_images(request) * CHAT_IMAGE_TOKENS;
+    return others > images ? others : images;
 }
 
 void llm_call_guess(struct llm_call *call, int64_t tokens)
@@ -40,8 +37,7 @@ static int64_t estimate(const struct llm_call *call)
     const struct token_ratios *ratios  = guard_ratios(call->pipeline->options.guard);
     uint64_t size                      = size_of(request);
     int64_t input = token_ratios_estimate(ratios, target->provider->name, target->model, size);
-    input += others_of(call->guessed_tokens, size) +
-             (int64_t)chat_request_images(request) * IMAGE_TOKENS;
+    input += others_of(request, call->guessed_tokens);
     int64_t output = request->max_tokens > 0 ? request->max_tokens : OUTPUT_RESERVED;
     if (output > OUTPUT_RESERVED) output = OUTPUT_RESERVED;
     if (request->count > 1) output *= request->count;
@@ -126,7 +122,8 @@ void call_note_ratio(const struct llm_call *call)
     if (chat_request_images(call->request) > 0) return; /* how many tokens they are only it knows */
     uint64_t size = size_of(call->request);
     token_ratios_note(guard_ratios(guard), target->provider->name, target->model, size,
-                      call->answer.usage.input_tokens - others_of(call->guessed_tokens, size));
+                      call->answer.usage.input_tokens -
+                          others_of(call->request, call->guessed_tokens));
 }
 
 int64_t llm_question_tokens(const struct guard *guard, const struct llm_route *route,
@@ -134,13 +131,14 @@ int64_t llm_question_tokens(const struct guard *guard, const struct llm_route *r
 {
     const struct token_ratios *ratios = guard_ratios(guard);
     uint64_t size                     = size_of(request);
-    int64_t others                    = others_of(guessed, size);
+    int64_t others                    = others_of(request, guessed);
+    int64_t plain                     = others + (int64_t)(size / CHAT_BYTES_PER_TOKEN);
     int64_t most                      = 0;
     for (uint32_t i = 0; i < route->target_count; i++) {
         const struct route_target *target = &route->targets[i];
         const char *provider              = target->provider->name;
         bool is_known                     = token_ratios_knows(ratios, provider, target->model);
-        int64_t tokens                    = guessed;
+        int64_t tokens                    = plain > guessed ? plain : guessed;
         if (is_known) {
             tokens = others + token_ratios_estimate(ratios, provider, target->model, size);
         }

@@ -309,10 +309,12 @@ bool chat_scan_openai(str body, uint32_t values_max, struct arena *arena,
     read_members(&read);
     if (!json_scan_end(&scan) || read.message_count == 0) return false;
     if (!read_rest(&read, &rest)) return false;
-    read.request->bytes  = body;
-    ret_scanned->request = read.request;
-    ret_scanned->estimate =
-        token_estimate_with(rest, read.texts + read.printed, read.message_count);
-    ret_scanned->rest = json_take(&rest);
+    read.request->bytes                  = body;
+    ret_scanned->request                 = read.request;
+    const struct token_messages messages = {.count  = read.message_count,
+                                            .size   = read.texts + read.printed,
+                                            .images = read.request->stripped_images};
+    ret_scanned->estimate                = token_estimate_with(rest, &messages);
+    ret_scanned->rest                    = json_take(&rest);
     return true;
 }

@@ -153,11 +153,52 @@ static void tools_shapes_and_pictures_are_set_aside(void **)
     }
 }
 
+/* What budgets set aside is what limits do, in each protocol. */
+static void budgets_count_what_limits_count(void **)
+{
+    enum { TEXT = 500 /* bytes */ };
+    static const struct {
+        bool is_gemini;
+        const char *body;
+        int64_t least; /* and a few tokens more */
+    } rows[] = {
+        {false,
+         "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\","
+         "\"text\":\"" LOTS "\"},{\"type\":\"image_url\",\"image_url\":{\"url\":"
+         "\"https://a.test/b.png\"}}]}]}",
+         TEXT / 4 + CHAT_IMAGE_TOKENS},
+        {true, "{\"contents\":[{\"role\":\"user\",\"parts\":[{\"text\":\"" LOTS "\"}]}]}",
+         TEXT / 4},
+        {true,
+         "{\"contents\":[{\"role\":\"user\",\"parts\":[{\"text\":\"" LOTS "\"},{\"inlineData\":"
+         "{\"mimeType\":\"image/png\",\"data\":\"AAAA\"}}]}]}",
+         TEXT / 4 + CHAT_IMAGE_TOKENS},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct proxy proxy;
+        begin(&proxy, short_question, (struct said){});
+        CLEANUP(json_unrefp) json body = json_invalid();
+        struct chat_request *request   = NULL;
+        struct error error             = {};
+        assert_int_equal(json_parse(str_from(rows[i].body), NULL, &body, NULL, NULL), STATUS_OK);
+        status code = rows[i].is_gemini ? chat_from_gemini(body, str_from("m"), false, proxy.arena,
+                                                           &request, &error)
+                                        : chat_from_openai(body, proxy.arena, &request, &error);
+        if (code != STATUS_OK) fail_msg("%zu: %s", i, error.text);
+        int64_t guessed = token_estimate_of(body, false).input;
+        int64_t tokens  = llm_question_tokens(proxy.world.guard, &proxy.route, request, guessed);
+        assert_in_range(tokens, rows[i].least, rows[i].least + 50);
+        chat_request_done(request);
+        end(&proxy);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_call_that_is_not_sent_has_used_nothing),
         cmocka_unit_test(tools_shapes_and_pictures_are_set_aside),
+        cmocka_unit_test(budgets_count_what_limits_count),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
