@@ -123,28 +123,14 @@ static void on_breakers(void *context, void *, const struct rpc_answer *answer)
         guard->providers[i].state          = PB__BREAKER_STATE__BREAKER_STATE_CLOSED;
         guard->providers[i].rests_until_us = 0;
     }
+    guard_take_breakers(guard, list);
+}
+
+void guard_take_breakers(struct guard *guard, const Pb__BreakerList *list)
+{
     for (size_t i = 0; i < list->n_breakers; i++) {
         struct guarded *provider = find(guard, list->breakers[i]->name);
         if (provider) take_breaker(provider, list->breakers[i]);
-    }
-}
-
-void guard_take_breakers(struct guarded *provider, const Pb__BreakerList *list)
-{
-    if (list->n_breakers > 0) take_breaker(provider, list->breakers[0]);
-}
-
-static void on_reported(void *, void *about, const struct rpc_answer *answer)
-{
-    if (answer->message) guard_take_breakers(about, answer->message);
-}
-
-static void on_failure_reported(void *context, void *about, const struct rpc_answer *answer)
-{
-    if (answer->message) {
-        guard_take_breakers(about, answer->message);
-    } else {
-        guard_count_alone(context, about, 1);
     }
 }
 
@@ -174,47 +160,19 @@ static void on_probe(void *, void *about, const struct rpc_answer *answer)
     }
 }
 
-bool guard_report(struct guard *guard, struct guarded *provider, Pb__TargetReport *item,
-                  question_use_fn *use)
+static void ask_for_probe(struct guard *guard, struct guarded *provider)
 {
-    Pb__TargetReport *items[]  = {item};
+    Pb__TargetReport item      = PB__TARGET_REPORT__INIT;
+    Pb__TargetReport *items[]  = {&item};
     Pb__BreakerReport message  = PB__BREAKER_REPORT__INIT;
-    item->target               = provider->target;
+    item.target                = provider->target;
+    item.wants_probe           = true;
     message.targets            = items;
     message.n_targets          = 1;
     message.holder             = guard->name;
     struct rpc_request request = {
         .service = &pb__breakers__descriptor, .method = "Report", .message = &message};
-    return guard_ask(guard, provider, &request, use);
-}
-
-void guard_note_failure(struct guard *guard, size_t provider)
-{
-    Pb__TargetReport item = PB__TARGET_REPORT__INIT;
-    item.failures         = 1;
-    struct guarded *met   = &guard->providers[provider];
-    if (guard_report(guard, met, &item, on_failure_reported)) return;
-    guard_count_alone(guard, met, 1);
-}
-
-void guard_note_rest(struct guard *guard, size_t provider, int64_t rest_ms)
-{
-    Pb__TargetReport item = PB__TARGET_REPORT__INIT;
-    item.rest_until_us    = clock_unix_us() + rest_ms * 1000;
-    (void)guard_report(guard, &guard->providers[provider], &item, on_reported);
-}
-
-static void end_probe(struct guard *guard, struct guarded *provider, enum guard_end end)
-{
-    static const Pb__ProbeEnd ends[] = {
-        [GUARD_UNUSED]    = PB__PROBE_END__PROBE_END_RETURNED,
-        [GUARD_RETURNED]  = PB__PROBE_END__PROBE_END_RETURNED,
-        [GUARD_SUCCEEDED] = PB__PROBE_END__PROBE_END_SUCCEEDED,
-        [GUARD_FAILED]    = PB__PROBE_END__PROBE_END_FAILED,
-    };
-    Pb__TargetReport item = PB__TARGET_REPORT__INIT;
-    item.probe            = ends[end];
-    (void)guard_report(guard, provider, &item, on_reported);
+    provider->is_probing = guard_ask(guard, provider, &request, on_probe);
 }
 
 /* --- limits ------------------------------------------------------------------------------------
@@ -441,9 +399,7 @@ enum guard_verdict guard_enter(struct guard *guard, size_t index, struct guard_p
     if (is_closed) {
         lease(guard, provider, 0);
     } else if (!provider->is_probing) {
-        Pb__TargetReport item = PB__TARGET_REPORT__INIT;
-        item.wants_probe      = true;
-        provider->is_probing  = guard_report(guard, provider, &item, on_probe);
+        ask_for_probe(guard, provider);
     }
     return GUARD_WAIT;
 }
@@ -483,7 +439,7 @@ void guard_leave(struct guard *guard, struct guard_pass *pass, enum guard_end en
         provider->used--;
         if (!provider->counts_starts || end == GUARD_UNUSED) provider->spare++;
     }
-    if (provider && pass->is_probe) end_probe(guard, provider, end);
+    if (provider && pass->is_probe) guard_note_probe(guard, provider, end);
     if (provider && pass->is_own_probe) guard_leave_alone(provider, end);
     pass->provider     = NULL;
     pass->has_permit   = false;

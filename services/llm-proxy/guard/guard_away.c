@@ -13,14 +13,21 @@ static struct breaker last_seen(const struct guarded *provider)
                             .held_until_us = provider->rests_until_us};
 }
 
+/* What is being told counts here as well: perhaps nobody hears it. */
 void guard_away_begin(struct guard *guard)
 {
     if (guard->is_away || !guard->questions.scheduler) return;
     guard->is_away = true;
-    for (size_t i = 0; i < guard->count; i++) {
-        guard->providers[i].alone = last_seen(&guard->providers[i]);
-    }
+    guard->away_us = clock_unix_us();
     log_write(LOG_WARN, "llm.breakers_alone");
+    for (size_t i = 0; i < guard->count; i++) {
+        struct guarded *provider = &guard->providers[i];
+        provider->alone          = last_seen(provider);
+        provider->told_alone     = provider->telling.failures;
+        guard_meet_alone(provider, &provider->telling);
+        guard_meet_alone(provider, &provider->unsaid);
+        provider->unsaid.failures = 0;
+    }
 }
 
 /* What it has met that nobody was told of: an open one opens the scheduler's, too. One that nobody
@@ -34,41 +41,34 @@ static uint32_t failures_met(struct guarded *provider)
     return breaker_failures(&provider->alone, &provider->rules, now_us);
 }
 
-static void on_told(void *context, void *about, const struct rpc_answer *answer)
+/* What a report has that was heard meanwhile, or goes again, is in no other one. */
+static uint32_t failures_left(struct guarded *provider, int64_t away_us)
 {
-    struct guarded *provider    = about;
-    const Pb__BreakerList *list = answer->message;
-    uint32_t count              = provider->telling;
-    provider->telling           = 0;
-    if (list) {
-        guard_take_breakers(provider, list);
-    } else {
-        guard_count_alone(context, provider, count);
-    }
+    uint32_t count = failures_met(provider);
+    uint32_t told  = away_us < provider->rules.window_us ? provider->told_alone : 0;
+    return count > told ? count - told : 0;
 }
 
 void guard_away_end(struct guard *guard)
 {
     if (!guard->is_away) return;
+    int64_t now_us = clock_unix_us();
     guard->is_away = false;
     log_write(LOG_INFO, "llm.breakers_shared");
+    guard_forget_met(guard);
     for (size_t i = 0; i < guard->count; i++) {
-        struct guarded *provider = &guard->providers[i];
-        uint32_t count           = provider->telling > 0 ? 0 : failures_met(provider);
-        Pb__TargetReport item    = PB__TARGET_REPORT__INIT;
-        if (count == 0) continue;
-        item.failures     = count;
-        provider->telling = count;
-        if (guard_report(guard, provider, &item, on_told)) continue;
-        provider->telling = 0;
-        guard_count_alone(guard, provider, count);
+        struct guarded *provider  = &guard->providers[i];
+        provider->unsaid.failures = failures_left(provider, now_us - guard->away_us);
+        if (provider->unsaid.failures > 0) provider->unsaid.since_us = now_us;
     }
+    guard_tell_met(guard);
 }
 
-void guard_count_alone(struct guard *guard, struct guarded *provider, uint32_t count)
+void guard_meet_alone(struct guarded *provider, const struct met *met)
 {
-    guard_away_begin(guard);
-    if (!breaker_fail(&provider->alone, &provider->rules, count, clock_unix_us())) return;
+    int64_t now_us = clock_unix_us();
+    (void)breaker_hold(&provider->alone, met->rest_until_us, now_us);
+    if (!breaker_fail(&provider->alone, &provider->rules, met->failures, now_us)) return;
     log_write(LOG_WARN, "llm.breaker_opened_alone", LOG_STR("target", str_from(provider->target)));
 }
 

@@ -13,6 +13,14 @@ enum {
     GUARD_NAME_SIZE   = 128,
 };
 
+/* What calls have met of a provider that the scheduler is to hear. Zeroed: nothing. */
+struct met {
+    uint32_t failures;
+    int64_t rest_until_us; /* it asked for rest; 0: it did not */
+    Pb__ProbeEnd probe;
+    int64_t since_us; /* when the first of it was met */
+};
+
 /* A provider. */
 struct guarded {
     struct guard *guard;
@@ -23,7 +31,9 @@ struct guarded {
     int64_t rests_until_us;
     struct breaker_settings rules; /* of its breaker */
     struct breaker alone;          /* while the scheduler is away */
-    uint32_t telling;              /* failures of that time that it is told of now */
+    uint32_t told_alone;           /* of its failures, those of `telling` as that time began */
+    struct met unsaid;             /* in no report yet */
+    struct met telling;            /* in the last one, until that is answered */
 
     bool is_limited, counts_starts;
     uint32_t used, spare; /* permits */
@@ -43,7 +53,11 @@ struct guard {
     struct tollgates *tollgates; /* owned: of keys with limits */
     struct quotas *quotas;       /* owned; as the next */
     struct token_ratios *ratios;
-    bool is_away; /* the scheduler cannot be reached */
+    bool is_away;        /* the scheduler cannot be reached */
+    int64_t away_us;     /* since when */
+    uint64_t met_number; /* of the last report of what was met */
+    bool is_telling_met; /* it is under way */
+    bool is_met_unheard; /* it has had no answer: it goes again before the next one */
 
     /* Of budgets. */
     bool may_have_budgets; /* until the scheduler says that there are none */
@@ -64,19 +78,24 @@ struct guard {
 /* A question to the scheduler, with the guard as its context; false: it cannot be asked. */
 bool guard_ask(struct guard *guard, void *about, struct rpc_request *request, question_use_fn *use);
 
-/* Says what calls have met of a provider, or asks for a probe; as guard_ask(). */
-bool guard_report(struct guard *guard, struct guarded *provider, Pb__TargetReport *item,
-                  question_use_fn *use);
+/* What the scheduler says of breakers. */
+void guard_take_breakers(struct guard *guard, const Pb__BreakerList *list);
 
-/* What the scheduler says of the breaker. */
-void guard_take_breakers(struct guarded *provider, const Pb__BreakerList *list);
+/* A probe of the scheduler's is over. */
+void guard_note_probe(struct guard *guard, struct guarded *provider, enum guard_end end);
+
+/* Tells what was met, unless something is being told, or the scheduler is away. */
+void guard_tell_met(struct guard *guard);
+
+/* What was said, and is too old to be said again: nobody looks at it any more. */
+void guard_forget_met(struct guard *guard);
 
 /* The scheduler cannot be reached, or can be again. Each may be said at any time. */
 void guard_away_begin(struct guard *guard);
 void guard_away_end(struct guard *guard);
 
-/* Failures that it could not be told of. */
-void guard_count_alone(struct guard *guard, struct guarded *provider, uint32_t count);
+/* What it could not be told of. */
+void guard_meet_alone(struct guarded *provider, const struct met *met);
 
 /* As guard_enter() and guard_leave(), without asking. */
 enum guard_verdict guard_enter_alone(struct guarded *provider, struct guard_pass *pass);

@@ -9,8 +9,9 @@
 #include "base/clock.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-enum { REPORT_TARGETS_MAX = 1'000 };
+enum { REPORT_TARGETS_MAX = 1'000, HOLDER_MAX = 128 /* bytes */ };
 
 static status no_memory(struct error *reterr)
 {
@@ -140,6 +141,11 @@ static status report(struct rpc_call *call, struct error *reterr)
     if (!shard) return call_moved(call, 0);
     if (request->n_targets > REPORT_TARGETS_MAX) {
         return fail(reterr, STATUS_INVALID_ARGUMENT, "at most %d targets", REPORT_TARGETS_MAX);
+    }
+    bool is_named = *request->holder && strlen(request->holder) <= HOLDER_MAX;
+    if (request->number > 0 && !is_named) {
+        return fail(reterr, STATUS_INVALID_ARGUMENT,
+                    "a report with a number has a holder of at most %d bytes", HOLDER_MAX);
     }
     struct command *command = call_command(call, COMMAND_REPORT_BREAKERS, 0);
     if (!command) return no_memory(reterr);

@@ -158,6 +158,14 @@ static void fill_breaker(struct said *said, const Pb__TargetReport *report, Pb__
     if (view->probe) said->probes--;
 }
 
+static void take_met(struct said *said, const Pb__TargetReport *target)
+{
+    said->failures += target->failures;
+    if (target->probe == PB__PROBE_END__PROBE_END_NONE) return;
+    said->probe_end = target->probe;
+    said->probe_ends++;
+}
+
 static status report(struct rpc_call *call, struct error *)
 {
     struct said *said                = said_of(call);
@@ -166,16 +174,21 @@ static status report(struct rpc_call *call, struct error *)
     list->breakers                   = zeroed(call, request->n_targets * sizeof *list->breakers);
     said->reports++;
     if (said->is_mute) return answer(call, STATUS_UNAVAILABLE);
+    bool is_new = request->number == 0 || request->number > said->met_number;
     for (size_t i = 0; i < request->n_targets; i++) {
         const Pb__TargetReport *target = request->targets[i];
         if (strcmp(target->target, "llm:one") != 0) continue;
         Pb__BreakerView *view = zeroed(call, sizeof *view);
-        said->failures += target->failures;
-        if (target->probe != PB__PROBE_END__PROBE_END_NONE) said->probe_end = target->probe;
+        if (is_new) take_met(said, target);
         fill_breaker(said, target, view);
         list->breakers[list->n_breakers++] = view;
     }
-    return answer(call, STATUS_OK);
+    if (request->number == 0) return answer(call, STATUS_OK);
+    said->met_number = request->number;
+    if (said->loses_met == 0) return answer(call, STATUS_OK);
+    said->loses_met--;
+    list->n_breakers = 0;
+    return answer(call, STATUS_UNAVAILABLE);
 }
 
 static void add_limit(struct rpc_call *call, const char *name, uint32_t concurrency,

@@ -69,15 +69,18 @@ struct said {
     uint32_t model_permits; /* of "llm:one/m": concurrency; 0: no limit */
     uint32_t tokens_max;    /* of "llm:one/m"; 0: no limit */
     uint32_t tokens_left;
-    bool is_mute;    /* about breakers */
-    int64_t open_us; /* of the breaker, after three failures; 0: as usual */
+    bool is_mute;       /* about breakers */
+    unsigned loses_met; /* answers to reports of what was met: as often */
+    int64_t open_us;    /* of the breaker, after three failures; 0: as usual */
 
     unsigned listed, reserved, settled, reports, failures;
     struct ended ends[ENDS_MAX]; /* by whichever way */
     size_t end_count;
     unsigned counted;       /* reports of usage, each once */
     int64_t counted_tokens; /* of them */
+    uint64_t met_number;    /* of the last report of what was met */
     Pb__ProbeEnd probe_end;
+    unsigned probe_ends;
     uint32_t held; /* permits, as last heard */
     uint32_t spent, key_asks;
     uint32_t model_held, tokens_unused, tokens_spent, token_asks, start_asks;

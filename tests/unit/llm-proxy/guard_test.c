@@ -92,6 +92,42 @@ static void a_half_open_breaker_lets_one_go(void **)
     guard_world_end(&world);
 }
 
+/* Whatever was met: its report goes again, and counts once; what is met meanwhile as well. */
+static void a_report_without_an_answer_counts_once(void **)
+{
+    struct world world;
+    struct caller one;
+    guard_world_begin(&world, (struct said){.breaker   = PB__BREAKER_STATE__BREAKER_STATE_HALF_OPEN,
+                                            .probes    = 1,
+                                            .loses_met = 3});
+    assert_int_equal(enter(&world, &one), GUARD_WAIT);
+    assert_int_equal(decided(&world, &one), GUARD_GO);
+    (void)pthread_mutex_lock(&world.mutex);
+    world.said.breaker = PB__BREAKER_STATE__BREAKER_STATE_CLOSED;
+    (void)pthread_mutex_unlock(&world.mutex);
+    guard_world_refresh(&world);
+    guard_leave(world.guard, &one.pass, GUARD_SUCCEEDED);
+    guard_note_failure(world.guard, 0); /* the one before is under way */
+    for (int i = 0; i < 100 && guard_world_look(&world).loses_met > 0; i++) {
+        guard_world_refresh(&world);
+    }
+    for (int i = 0; i < 100 && guard_world_look(&world).failures == 0; i++) {
+        guard_world_refresh(&world);
+    }
+    guard_world_refresh(&world);
+    assert_int_equal(guard_world_look(&world).loses_met, 0);
+    assert_int_equal(guard_world_look(&world).failures, 1);
+    assert_int_equal(guard_world_look(&world).probe_ends, 1);
+    assert_int_equal(guard_world_look(&world).probe_end, PB__PROBE_END__PROBE_END_SUCCEEDED);
+    guard_note_failure(world.guard, 0);
+    guard_note_failure(world.guard, 0);
+    for (int i = 0; i < 100 && guard_world_look(&world).failures < 3; i++) {
+        guard_world_refresh(&world);
+    }
+    assert_int_equal(guard_world_look(&world).failures, 3);
+    guard_world_end(&world);
+}
+
 static void be_mute(struct world *world, bool is_mute)
 {
     (void)pthread_mutex_lock(&world->mutex);
@@ -334,6 +370,7 @@ int main(void)
         cmocka_unit_test(an_open_breaker_refuses_at_once),
         cmocka_unit_test(who_asks_for_rest_has_it),
         cmocka_unit_test(a_half_open_breaker_lets_one_go),
+        cmocka_unit_test(a_report_without_an_answer_counts_once),
         cmocka_unit_test(failures_count_while_nobody_can_be_told),
         cmocka_unit_test(an_open_breaker_stays_open_while_nobody_can_be_asked),
         cmocka_unit_test(a_breaker_whose_time_is_over_is_no_news),

@@ -371,6 +371,44 @@ static void test_reports_of_calls(void **)
     rig_done(&rig);
 }
 
+/* One that is said again, also to a scheduler that was restarted, counts once; without a number
+ * each counts, as older llm-proxies have them. */
+static void test_reports_have_numbers(void **)
+{
+    static const struct {
+        const char *holder;
+        uint64_t number;
+        uint32_t failures; /* that are known then */
+        bool after_restart;
+    } rows[] = {
+        {"llm-1", 1, 1, false}, {"llm-1", 1, 1, false}, {"llm-2", 1, 2, false},
+        {"llm-1", 1, 2, true},  {"llm-1", 2, 3, false}, {"llm-1", 1, 3, false},
+        {"llm-3", 0, 4, false},
+    };
+    struct rig rig;
+    rig_begin(&rig, 1'000, true);
+    Pb__TargetReport item       = PB__TARGET_REPORT__INIT;
+    Pb__TargetReport *list[]    = {&item};
+    Pb__BreakerReport message   = PB__BREAKER_REPORT__INIT;
+    const struct question asked = {
+        .service = &pb__breakers__descriptor, .method = "Report", .message = &message};
+    static_assert(FAILURES > 4, "it stays closed");
+    item.target       = TARGET;
+    item.failures     = 1;
+    message.targets   = list;
+    message.n_targets = 1;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        if (rows[i].after_restart) rig_restart(&rig);
+        message.holder                = rows[i].holder;
+        message.number                = rows[i].number;
+        const Pb__BreakerList *answer = rig_ask(&rig, &asked);
+        if (answer->breakers[0]->failures != rows[i].failures) {
+            fail_msg("%zu: %u", i, answer->breakers[0]->failures);
+        }
+    }
+    rig_done(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -384,6 +422,7 @@ int main(void)
         cmocka_unit_test(test_outcomes_of_others),
         cmocka_unit_test(test_found_by_calling),
         cmocka_unit_test(test_reports_of_calls),
+        cmocka_unit_test(test_reports_have_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

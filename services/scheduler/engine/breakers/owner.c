@@ -8,8 +8,12 @@
 #include "scheduler/engine/breakers/breaker_view.h"
 #include "scheduler/engine/breakers/breakers.h"
 #include "scheduler/engine/breakers/engine_breakers.h"
+#include "scheduler/engine/usages/report_sources.h"
 
-enum { ADVANCED_MAX = 10'000 /* in one turn */ };
+enum {
+    ADVANCED_MAX = 10'000, /* in one turn */
+    SOURCE_MAX   = 256,    /* bytes */
+};
 
 static struct breaker_settings settings_of(const struct engine *engine,
                                            const struct known_breaker *known)
@@ -144,13 +148,29 @@ static void fill_fresh(const struct engine *engine, const char *target, Pb__Brea
     breaker_view_fill(&fresh, &settings, engine->now_us, ret_view);
 }
 
+/* Whether what it says is not counted yet. */
+static status take_number(struct engine *engine, const Pb__BreakerReport *report, bool *ret_is_new,
+                          struct error *reterr)
+{
+    CLEANUP(buf_done) struct buf source = buf_init(SOURCE_MAX);
+    uint64_t last                       = 0;
+    *ret_is_new                         = true;
+    if (report->number == 0) return STATUS_OK; /* nothing to count, or of an older llm-proxy */
+    (void)buf_printf(&source, "breakers:%s", report->holder);
+    TRY(report_source_take(engine, buf_str(&source), report->number, &last, reterr));
+    *ret_is_new = last < report->number;
+    return STATUS_OK;
+}
+
 /* Of calls that are no jobs: they ask for a probe when they need it, and get it at once or not. */
-status engine_report_breakers(struct engine *engine, struct command *command, struct error *)
+status engine_report_breakers(struct engine *engine, struct command *command, struct error *reterr)
 {
     const Pb__BreakerReport *request = command->request;
     Pb__BreakerList *answer          = command->response;
     size_t count                     = request->n_targets;
+    bool is_new                      = false;
     engine_answer(engine, command);
+    TRY(take_number(engine, request, &is_new, reterr));
     answer->breakers       = arena_alloc(command->arena, (count + 1) * sizeof *answer->breakers);
     Pb__BreakerView *views = arena_alloc(command->arena, (count + 1) * sizeof *views);
     if (!answer->breakers || !views) {
@@ -158,8 +178,10 @@ status engine_report_breakers(struct engine *engine, struct command *command, st
     }
     for (size_t i = 0; i < count; i++) {
         const Pb__TargetReport *report = request->targets[i];
-        struct known_breaker *known    = take_report(engine, report);
-        Pb__BreakerView *view          = &views[i];
+        struct known_breaker *known =
+            is_new ? take_report(engine, report)
+                   : breakers_find(engine->breakers, str_from(report->target));
+        Pb__BreakerView *view = &views[i];
         bool may_go =
             known && report->wants_probe && breaker_take_probe(&known->breaker, engine->now_us);
         if (may_go) breakers_note(engine->breakers, known, false);

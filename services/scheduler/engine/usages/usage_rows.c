@@ -4,16 +4,15 @@
 #include "scheduler/engine/budgets/engine_budgets.h"
 #include "scheduler/engine/budgets/ledger.h"
 #include "scheduler/engine/limits/engine_limits.h"
+#include "scheduler/engine/usages/report_sources.h"
 #include "scheduler/tables/run_wire.h"
 
 enum {
-    TEXT_MAX      = 4'096, /* bytes of all names of a row */
-    SHOWN_MAX     = 255,   /* bytes; a worker may say what it likes */
-    TIDY_ROWS_MAX = 100,   /* of sources, looked at when there is a new one */
+    TEXT_MAX  = 4'096, /* bytes of all names of a row */
+    SHOWN_MAX = 255,   /* bytes; a worker may say what it likes */
 };
 
-#define DAY_US         INT64_C(86'400'000'000)
-#define SOURCE_KEPT_US (90 * DAY_US) /* nobody repeats a report later */
+#define DAY_US INT64_C(86'400'000'000)
 
 /* The key of a row: its day, and its names as one text. */
 static status key_of(const Pb__UsageRecord *row, struct key *ret_key, struct error *reterr)
@@ -115,26 +114,6 @@ status engine_usage_report(struct engine *engine, str run, const Pb__JobReport *
 /* --- of calls that are no jobs -----------------------------------------------------------------
  */
 
-/* Forgets sources that have said nothing for long. */
-static status tidy_sources(struct engine *engine, struct error *reterr)
-{
-    CLEANUP(cursor_closep) struct cursor *cursor = NULL;
-    const struct scan all                        = {};
-    TRY(cursor_open(engine->txn, TABLE_USAGE_SOURCES, &all, &cursor, reterr));
-    for (int i = 0; i < TIDY_ROWS_MAX; i++) {
-        bytes key               = {};
-        bytes value             = {};
-        Pb__UsageSource *source = NULL;
-        status code             = cursor_next(cursor, &key, &value, reterr);
-        if (code == STATUS_NOT_FOUND) return STATUS_OK;
-        TRY(code);
-        TRY(record_read(value, &pb__usage_source__descriptor, engine->arena, &source, reterr));
-        bool is_old = source->at_us + SOURCE_KEPT_US < engine->now_us;
-        if (is_old) TRY(cursor_delete(cursor, reterr));
-    }
-    return STATUS_OK;
-}
-
 static status spend_tokens(struct engine *engine, const Pb__UsageRecord *row, struct error *reterr)
 {
     const Pb__UsageCounters *used = row->counters;
@@ -158,19 +137,9 @@ status engine_count_usage(struct engine *engine, struct command *command, struct
 {
     const Pb__UsageReport *report = command->request;
     Pb__UsageReported *answer     = command->response;
-    Pb__UsageSource now           = PB__USAGE_SOURCE__INIT;
-    Pb__UsageSource *before       = NULL;
-    struct key key;
     engine_answer(engine, command);
-    key_begin(&key);
-    key_put_text(&key, str_from(report->source));
-    status got = record_get(engine->txn, TABLE_USAGE_SOURCES, key_bytes(&key),
-                            &pb__usage_source__descriptor, engine->arena, &before, NULL);
-    if (got == STATUS_NOT_FOUND) TRY(tidy_sources(engine, reterr));
-    if (got != STATUS_OK && got != STATUS_NOT_FOUND) {
-        return fail(reterr, got, "table usage_sources: a row");
-    }
-    answer->last = before ? before->last : 0;
+    TRY(report_source_take(engine, str_from(report->source), report->number, &answer->last,
+                           reterr));
     if (report->number <= answer->last) return STATUS_OK; /* it was counted */
     for (size_t i = 0; i < report->n_rows; i++) {
         TRY(count_row(engine, report->rows[i], reterr));
@@ -179,7 +148,5 @@ status engine_count_usage(struct engine *engine, struct command *command, struct
         ledger_end_call(engine->ledger, report->ends[i], engine->now_us);
     }
     answer->last = report->number;
-    now.last     = report->number;
-    now.at_us    = engine->now_us;
-    return record_put(engine->txn, TABLE_USAGE_SOURCES, key_bytes(&key), &now.base, reterr);
+    return STATUS_OK;
 }
