@@ -29,6 +29,7 @@ enum {
     FINDINGS_MAX    = 256 << 10, /* bytes */
     LATER_BODY_MAX  = 1 << 20,   /* bytes that a path of the future reads before it says so */
     HANDLERS_MAX    = 160,
+    KEY_FRESH_MS    = 10, /* a body that comes later than its head has its key looked at again */
 };
 
 /* --- a call begins -----------------------------------------------------------------------------
@@ -159,12 +160,16 @@ static bool check_key(struct api_call *call, const struct httpd_request *request
 {
     *ret_answer = IDENTITY_KNOWN;
     if (call->route->is_public) return true;
-    key_id[0]   = '\0';
-    *ret_answer = identity_check(call->api->keys, request, clock_mono_ms(), clock_unix_us(),
-                                 &call->identity, key_id);
+    int64_t now_ms = clock_mono_ms();
+    key_id[0]      = '\0';
+    *ret_answer =
+        identity_check(call->api->keys, request, now_ms, clock_unix_us(), &call->identity, key_id);
     memcpy(call->claimed_key, key_id, sizeof call->claimed_key);
     if (*ret_answer == IDENTITY_ASK) return true;
-    if (*ret_answer == IDENTITY_KNOWN) return check_roles(call, request);
+    if (*ret_answer == IDENTITY_KNOWN) {
+        call->key_known_ms = now_ms;
+        return check_roles(call, request);
+    }
     api_fail_with(call, "unauthenticated", (str){},
                   "send a valid key as `Authorization: Bearer tutti_...`");
     return false;
@@ -374,13 +379,20 @@ static void look_up_key(struct api_call *call, const char *key_id)
     ask_key(call);
 }
 
+static bool is_key_fresh(const struct api_call *call)
+{
+    return call->key_known_ms > 0 && clock_mono_ms() - call->key_known_ms <= KEY_FRESH_MS;
+}
+
 static void on_request(struct httpd_handle, struct httpd_request *request, void *user, void *)
 {
     struct api_call *call       = api_call_ref(user);
     call->request               = request;
     enum identity_answer answer = IDENTITY_KNOWN;
     char key_id[API_KEY_ID_LEN + 1];
-    if (api_check_query(call) && check_key(call, request, &answer, key_id)) {
+    bool may_ask =
+        api_check_query(call) && (is_key_fresh(call) || check_key(call, request, &answer, key_id));
+    if (may_ask) {
         if (answer == IDENTITY_ASK) {
             look_up_key(call, key_id);
         } else {

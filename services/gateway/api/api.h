@@ -104,6 +104,7 @@ struct api_call {
     const char *resource;              /* of it, as the audit log has it; NULL: there is no route */
     char peer[HTTPD_PEER_SIZE];        /* address of the caller's end of the connection */
     char claimed_key[API_KEY_ID_LEN + 1]; /* id of the key that was sent; it may not exist */
+    int64_t key_known_ms;         /* when it was found to be good, on clock_mono_ms(); 0: never */
     const char *refused_as;       /* code of the problem it is answered with; NULL: of none */
     enum error_shape error_shape; /* of the API it imitates */
     void *state;                  /* of the handler, for its continuation */
