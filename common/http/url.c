@@ -147,19 +147,14 @@ status url_expand(str template, url_value_fn value, void *context, struct buf *o
 
 /* --- Parts ------------------------------------------------------------------------------------ */
 
-static bool is_one_of(char c, const char *chars)
-{
-    for (; *chars; chars++) {
-        if (c == *chars) return true;
-    }
-    return false;
-}
-
 /* Takes the part of `*rest` in front of the first of `ends` off it. */
 static str take_until(str *rest, const char *ends)
 {
-    size_t len = 0;
-    while (len < rest->len && !is_one_of(rest->ptr[len], ends)) len++;
+    size_t len = rest->len;
+    for (; *ends; ends++) {
+        const char *found = len > 0 ? memchr(rest->ptr, *ends, len) : NULL;
+        if (found) len = (size_t)(found - rest->ptr);
+    }
     str part = str_slice(*rest, 0, len);
     *rest    = str_slice(*rest, len, rest->len);
     return part;

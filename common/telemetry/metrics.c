@@ -216,11 +216,12 @@ static struct series *find_or_add(struct metric *metric, const str *values)
 
 struct series *metric_series(struct metric *metric, const str *values)
 {
+    struct series *series = atomic_load(&metric->recent);
+    if (series && has_values(series, values)) return series;
     lock(metric->metrics);
-    struct series *series = metric->recent;
-    if (!series || !has_values(series, values)) series = find_or_add(metric, values);
-    metric->recent = series;
+    series = find_or_add(metric, values);
     unlock(metric->metrics);
+    atomic_store(&metric->recent, series);
     return series;
 }
 

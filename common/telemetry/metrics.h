@@ -7,7 +7,7 @@
  * "other".
  *
  * Threads: everything is for any thread. Changing a series costs one or two atomic additions;
- * metric_series() takes a mutex, so hot code keeps the pointer. Names and labels:
+ * metric_series() may take a mutex, so hot code keeps the pointer. Names and labels:
  * docs/reference/metrics.md; text format 0.0.4.
  */
 #ifndef TELEMETRY_METRICS_H

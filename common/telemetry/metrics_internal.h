@@ -22,8 +22,8 @@ struct series {
     const struct metric *metric;
     struct series *next;
     str values[METRIC_LABELS_MAX]; /* owned, each with a NUL behind it */
-    _Atomic double value;            /* of a histogram: the sum of all observations */
-    atomic_uint_fast64_t *counts;    /* of a histogram: one per bound and one above; owned */
+    _Atomic double value;          /* of a histogram: the sum of all observations */
+    atomic_uint_fast64_t *counts;  /* of a histogram: one per bound and one above; owned */
 };
 
 struct metric {
@@ -33,8 +33,9 @@ struct metric {
     /* under the mutex of the registry: */
     struct map *by_values;
     struct series *newest; /* a list that only grows at its front, so readers need no lock */
-    struct series *recent; /* asked for last: most ask for the same again */
     size_t series_count;
+    /* without it: */
+    _Atomic(struct series *) recent; /* asked for last: most ask for the same again */
 };
 
 struct metrics_hook {
