@@ -5,6 +5,7 @@
 #include "json/json_text.h"
 
 #include <inttypes.h>
+#include <math.h>
 
 static void put_text(json *object, const char *name, str text)
 {
@@ -79,8 +80,9 @@ json memory_answer_found(struct module_call *call)
     const struct memory_call *about = call->about;
     json items                      = json_array_new(about->page.count);
     for (size_t i = 0; i < about->page.count; i++) {
-        json item = item_new(call, &about->page.entries[i], true);
-        json_object_put_text(&item, "score", json_real((double)about->page.entries[i].score));
+        json item    = item_new(call, &about->page.entries[i], true);
+        double score = (double)about->page.entries[i].score; /* of lengths that were rounded */
+        json_object_put_text(&item, "score", json_real(fmax(-1, fmin(1, score))));
         json_array_push(&items, item);
     }
     return one_member("items", items);
