@@ -2,6 +2,7 @@
 #include "adapter/manifest_internal.h"
 #include "base/assert.h"
 #include "base/mem.h"
+#include "json/json_pointer.h"
 #include "json/json_text.h"
 
 #include <stdlib.h>
@@ -43,13 +44,27 @@ str manifest_schema_text(void)
 
 /* --- shape ------------------------------------------------------------------------------------ */
 
+/* At its name, which is what is wrong. */
+static void report_member(struct reading *reading, const struct schema_error *violation)
+{
+    (void)json_pointer_add(&reading->pointer, str_from(violation->member));
+    str pointer             = buf_str(&reading->pointer);
+    struct yaml_place place = yaml_key_place(reading->document, pointer);
+    (void)diagnostics_add(reading->list, "M02", SEVERITY_ERROR, pointer, place.line, place.column,
+                          "%s", violation->sentence);
+}
+
 static void report_violations(struct reading *reading, const struct schema_errors *errors)
 {
     for (size_t i = 0; i < errors->count; i++) {
         const struct schema_error *violation = &errors->items[i];
         buf_clear(&reading->pointer);
         (void)buf_put_text(&reading->pointer, violation->pointer);
-        (void)reading_refuse(reading, "M02", "%s", violation->sentence);
+        if (violation->member) {
+            report_member(reading, violation);
+        } else {
+            (void)reading_refuse(reading, "M02", "%s", violation->sentence);
+        }
     }
     buf_clear(&reading->pointer);
 }

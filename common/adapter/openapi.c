@@ -11,7 +11,6 @@
 enum {
     WORDS_MAX   = 400, /* bytes of a summary */
     MEMBERS_MAX = 60,  /* of an answer */
-    ID_MAX      = 200, /* bytes of the name of an operation that is kept */
 };
 
 static const char *const methods[] = {"get", "head", "post", "put", "patch", "delete"};
@@ -112,7 +111,11 @@ static void put_params(struct buf *out, const struct operation *operation)
     (void)buf_put_text(out, "    params:\n      properties:\n");
     for (size_t i = 0; i < operation->param_count; i++) {
         (void)buf_printf(out, "        %s: ", operation->params[i].name);
-        import_put_schema(out, operation->params[i].schema);
+        if (strcmp(operation->params[i].in, "file") == 0) {
+            (void)buf_put_text(out, "{format: blob}");
+        } else {
+            import_put_schema(out, operation->params[i].schema);
+        }
         (void)buf_put_byte(out, '\n');
     }
     (void)buf_put_text(out, "      required: [");
@@ -171,6 +174,40 @@ static void put_map(struct buf *out, const char *key, const struct operation *op
     }
 }
 
+/* Which of them are worth a parameter, and which are the same in every call, is for people to say.
+ */
+static void put_headers(struct buf *out, const struct operation *operation)
+{
+    for (size_t i = 0; i < operation->header_count; i++) {
+        (void)buf_put_text(out, i == 0 ? "      # headers: described, and not sent as it stands: "
+                                       : ", ");
+        import_put_text(out, operation->headers[i]);
+    }
+    if (operation->header_count > 0) (void)buf_put_byte(out, '\n');
+}
+
+static void put_body(struct buf *out, const struct operation *operation)
+{
+    const char *key = operation->body == IMPORT_FORM ? "form" : "body";
+    if (operation->content_type && operation->body != IMPORT_PARTS) {
+        (void)buf_put_text(out, "      content_type: ");
+        import_put_text(out, str_from(operation->content_type));
+        (void)buf_put_byte(out, '\n');
+    }
+    if (operation->body == IMPORT_PARTS) { /* no key of manifests, so that lint asks */
+        (void)buf_put_text(out,
+                           "      parts: {}          # a form of parts with files: `call: http` "
+                           "sends it, a manifest does not\n");
+    } else if (operation->body == IMPORT_FILE) {
+        const struct import_param *file = param_in(operation, "file", str_from("content"));
+        if (file) (void)buf_printf(out, "      body_blob: %s\n", file->name);
+    } else if (operation->is_whole_body) {
+        (void)buf_printf(out, "      %s: \"=.params.body\"\n", key);
+    } else {
+        put_map(out, key, operation, "body");
+    }
+}
+
 static void put_request(struct buf *out, const struct operation *operation)
 {
     char method[8];
@@ -181,11 +218,8 @@ static void put_request(struct buf *out, const struct operation *operation)
     put_path(out, operation);
     (void)buf_put_byte(out, '\n');
     put_map(out, "query", operation, "query");
-    if (operation->is_whole_body) {
-        (void)buf_put_text(out, "      body: \"=.params.body\"\n");
-    } else {
-        put_map(out, operation->content_type ? "form" : "body", operation, "body");
-    }
+    put_headers(out, operation);
+    put_body(out, operation);
 }
 
 /* The schema of the first answer of success. */
@@ -304,10 +338,7 @@ static status add_operation(struct import *import, struct operation *operation,
     CLEANUP(buf_done) struct buf made = buf_init(64 << 10);
     (void)buf_printf(&made, "%s" STR_FMT, operation->method, STR_ARG(operation->path));
     str called = id.len > 0 ? id : buf_str(&made);
-    if (import->id_count < IMPORT_IDS_MAX) {
-        const char *kept = arena_strdup(import->arena, str_slice(called, 0, ID_MAX));
-        if (kept) import->ids[import->id_count++] = kept;
-    }
+    import_note_id(import, called);
     if (!import_is_wanted(import->options->operations, called)) return STATUS_OK;
     if (import->count == OPENAPI_OPERATIONS_MAX) {
         return fail(reterr, STATUS_RESOURCE_EXHAUSTED,

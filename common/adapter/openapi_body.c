@@ -27,27 +27,11 @@ struct body {
 
 /* --- media types ------------------------------------------------------------------------------ */
 
-static bool type_is(str type, const char *wanted)
-{
-    size_t len      = strlen(wanted);
-    const char *end = type.len > 0 ? memchr(type.ptr, ';', type.len) : NULL;
-    if (end) type.len = (size_t)(end - type.ptr);
-    while (type.len > 0 && type.ptr[type.len - 1] == ' ') type.len--;
-    if (wanted[0] != '+') return type.len == len && strncasecmp(type.ptr, wanted, len) == 0;
-    return type.len > len && strncasecmp(type.ptr + type.len - len, wanted, len) == 0;
-}
-
-static bool is_json_type(str type)
-{
-    return type_is(type, "application/json") || type_is(type, "+json") || type_is(type, "*/*") ||
-           type_is(type, "application/*");
-}
-
 static enum form form_of(str type)
 {
-    if (is_json_type(type)) return FORM_JSON;
-    if (type_is(type, FORM)) return FORM_URLENCODED;
-    return type_is(type, "multipart/form-data") ? FORM_MULTIPART : FORM_TEXT;
+    if (openapi_type_is_json(type)) return FORM_JSON;
+    if (openapi_type_is(type, FORM)) return FORM_URLENCODED;
+    return openapi_type_is(type, "multipart/form-data") ? FORM_MULTIPART : FORM_TEXT;
 }
 
 static str plain_type(str type)

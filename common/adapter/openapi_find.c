@@ -127,6 +127,22 @@ str openapi_text(json map, const char *name)
     return json_is(value, JSON_TEXT) ? json_str(value) : (str){.ptr = ""};
 }
 
+bool openapi_type_is(str type, const char *wanted)
+{
+    size_t len      = strlen(wanted);
+    const char *end = type.len > 0 ? memchr(type.ptr, ';', type.len) : NULL;
+    if (end) type.len = (size_t)(end - type.ptr);
+    while (type.len > 0 && type.ptr[type.len - 1] == ' ') type.len--;
+    if (wanted[0] != '+') return type.len == len && strncasecmp(type.ptr, wanted, len) == 0;
+    return type.len > len && strncasecmp(type.ptr + type.len - len, wanted, len) == 0;
+}
+
+bool openapi_type_is_json(str type)
+{
+    return openapi_type_is(type, "application/json") || openapi_type_is(type, "+json") ||
+           openapi_type_is(type, "*/*") || openapi_type_is(type, "application/*");
+}
+
 /* Of the documents that are not there, the one that has the operation most likely. */
 struct guess {
     str id;

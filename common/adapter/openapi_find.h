@@ -57,6 +57,10 @@ json openapi_follow_member(const struct openapi_library *library, json map, cons
 json openapi_resolve(json root, json node);
 json openapi_member(json root, json map, const char *name);
 
+/** Says whether a media type, with or without parameters, is `wanted`, or ends with it: "+json". */
+bool openapi_type_is(str type, const char *wanted);
+bool openapi_type_is_json(str type);
+
 /** A text of a map; empty if there is none. */
 str openapi_text(json map, const char *name);
 

@@ -31,14 +31,27 @@ struct import_param {
     bool is_required;
 };
 
+/* What its body is in a manifest. */
+enum import_body {
+    IMPORT_JSON,
+    IMPORT_FORM,
+    IMPORT_FILE,
+    IMPORT_PARTS, /* nothing yet: no manifest sends a form of parts */
+};
+
+enum { IMPORT_HEADERS_MAX = 16 /* of one operation that are named */ };
+
 struct operation {
     const char *method;
     str path;
     json item, self;
     struct import_param params[OPENAPI_PARAMS_MAX];
     size_t param_count;
-    const char *content_type; /* of a form; NULL: JSON */
-    bool is_whole_body;       /* it is one value, not members */
+    enum import_body body;
+    const char *content_type;        /* of JSON and files of another type; NULL: as usual */
+    bool is_whole_body;              /* it is one value, not members */
+    str headers[IMPORT_HEADERS_MAX]; /* that are left out */
+    size_t header_count;
 };
 
 /* What a reference means; JSON_INVALID for those into other files, and in circles. */
@@ -56,6 +69,9 @@ bool import_is_in_list(json list, str name);
 
 /* Says whether `id` is among names that are separated by commas; NULL: all are. */
 bool import_is_wanted(const char *list, str id);
+
+/* Adds an operation to `ids`. */
+void import_note_id(struct import *import, str id);
 
 /* NOT_FOUND: one of the names in `list` is none of `ids`; the text names it, and the nearest. */
 status import_check_wanted(const char *list, const char *const *ids, size_t count,

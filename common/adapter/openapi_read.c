@@ -4,6 +4,7 @@
 #include "base/attr.h"
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 enum { ATTEMPTS_MAX = 1'000 };
 
@@ -132,6 +133,17 @@ static void add_body(const struct import *import, struct operation *operation, j
     }
 }
 
+/* The rest is for whoever reads the manifest to put in; credentials and types are put in here. */
+static void note_header(struct operation *operation, str name)
+{
+    static const char *const known[] = {"accept", "content-type", "authorization"};
+    for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+        if (openapi_type_is(name, known[i])) return;
+    }
+    if (operation->header_count == IMPORT_HEADERS_MAX) return;
+    operation->headers[operation->header_count++] = name;
+}
+
 static void add_listed(const struct import *import, struct operation *operation, json list)
 {
     static const char *const places[] = {"path", "query", "formData"};
@@ -142,11 +154,14 @@ static void add_listed(const struct import *import, struct operation *operation,
         json schema      = import_member(import, one, "schema");
         bool is_required = json_is_truthy(json_get_text(one, "required"));
         if (str_is(in, "body")) add_body(import, operation, schema, is_required);
+        if (str_is(in, "header")) note_header(operation, name);
         for (size_t k = 0; k < ARRAY_LEN(places); k++) {
             if (!str_is(in, places[k]) || name.len == 0) continue;
             bool is_path = k == 0;
             bool is_form = k == 2;
-            if (is_form) operation->content_type = "application/x-www-form-urlencoded";
+            bool is_file = is_form && str_is(openapi_text(one, "type"), "file");
+            if (is_form && operation->body != IMPORT_PARTS) operation->body = IMPORT_FORM;
+            if (is_file) operation->body = IMPORT_PARTS;
             add_param(operation, name, is_form ? "body" : places[k],
                       json_is(schema, JSON_OBJECT) ? schema : one, is_required || is_path);
         }
@@ -167,19 +182,45 @@ static void add_from_path(struct operation *operation)
     }
 }
 
+/* How well a manifest can send it, the best first. */
+static enum import_body body_of(str type)
+{
+    if (openapi_type_is_json(type)) return IMPORT_JSON;
+    if (openapi_type_is(type, "application/x-www-form-urlencoded")) return IMPORT_FORM;
+    bool is_parts = type.len > 10 && strncasecmp(type.ptr, "multipart/", 10) == 0;
+    return is_parts ? IMPORT_PARTS : IMPORT_FILE;
+}
+
+/* Of the types that it may be of, the one that a manifest sends best. */
+static json best_body(json content, struct operation *operation)
+{
+    json best = json_invalid();
+    for (size_t i = 0; json_is(content, JSON_OBJECT) && i < json_count(content); i++) {
+        str type              = json_key_at(content, i);
+        enum import_body body = body_of(type);
+        bool is_usual         = openapi_type_is(type, "application/json") || body == IMPORT_FORM;
+        bool is_first         = json_is(best, JSON_INVALID);
+        if (!is_first && (body > operation->body || (body == operation->body && !is_usual))) {
+            continue;
+        }
+        best                    = json_value_at(content, i);
+        operation->body         = body;
+        operation->content_type = is_usual || memchr(type.ptr, '*', type.len) ? NULL : type.ptr;
+    }
+    return best;
+}
+
 static void read_body(const struct import *import, struct operation *operation)
 {
-    static const char *const types[] = {"application/json", "application/x-www-form-urlencoded"};
-    json body                        = import_member(import, operation->self, "requestBody");
-    json content                     = import_member(import, body, "content");
-    bool is_required                 = json_is_truthy(json_get_text(body, "required"));
-    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
-        json media = json_get_text(content, types[i]);
-        if (!json_is(media, JSON_OBJECT)) continue;
-        if (i > 0) operation->content_type = types[i];
-        add_body(import, operation, import_member(import, media, "schema"), is_required);
+    json body        = import_member(import, operation->self, "requestBody");
+    bool is_required = json_is_truthy(json_get_text(body, "required"));
+    json media       = best_body(import_member(import, body, "content"), operation);
+    if (!json_is(media, JSON_OBJECT) || operation->body == IMPORT_PARTS) return;
+    if (operation->body == IMPORT_FILE) {
+        add_param(operation, str_from("content"), "file", json_invalid(), is_required);
         return;
     }
+    add_body(import, operation, import_member(import, media, "schema"), is_required);
 }
 
 void operation_read(const struct import *import, struct operation *operation)

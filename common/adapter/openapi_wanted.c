@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { NAME_SHOWN_MAX = 80 /* bytes */ };
+enum { ID_MAX = 200 /* bytes that are kept */, NAME_SHOWN_MAX = 80 /* bytes */ };
 
 /* The next name, without blanks around it; empty ones are passed over. False: there is no more. */
 static bool next_name(const char **at, str *ret_name)
@@ -26,6 +26,13 @@ bool import_is_wanted(const char *list, str id)
         if (str_equal(name, id)) return true;
     }
     return false;
+}
+
+void import_note_id(struct import *import, str id)
+{
+    if (import->id_count == IMPORT_IDS_MAX) return;
+    const char *kept = arena_strdup(import->arena, str_slice(id, 0, ID_MAX));
+    if (kept) import->ids[import->id_count++] = kept;
 }
 
 static bool is_among(str name, const char *const *ids, size_t count)

@@ -135,9 +135,14 @@ static bool unknown_member(struct schema_check *check, const struct schema_frame
     }
     str name         = json_key_at(frame->value, index);
     const char *near = nearest_name(name, names, count);
-    return schema_violated(check, frame->node, rule->keyword, "must not have `" STR_FMT "`%s%s%s",
-                           STR_ARG(name), near ? "; did you mean `" : "", near ? near : "",
-                           near ? "`?" : "");
+    size_t at        = check->errors->count;
+    (void)schema_violated(check, frame->node, rule->keyword, "must not have `" STR_FMT "`%s%s%s",
+                          STR_ARG(name), near ? "; did you mean `" : "", near ? near : "",
+                          near ? "`?" : "");
+    if (check->errors->count > at) {
+        check->errors->items[at].member = arena_strdup(check->arena, name);
+    }
+    return false;
 }
 
 /* Applies the rest's schema to one member. */

@@ -58,6 +58,7 @@ struct schema_error {
     const char *keyword;        /* static: "minLength" */
     const char *schema_pointer; /* in the schema */
     const char *sentence;       /* "must have at least 3 characters, has 1" */
+    const char *member;         /* that must not be there; NULL: it is about the value itself */
 };
 
 struct schema_errors {

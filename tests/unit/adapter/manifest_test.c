@@ -177,7 +177,7 @@ static void test_findings(void **)
     } rows[] = {
         {"name: shop", "name: [", "V01", 4, ""},
         {"name: shop", "name: Shop", "M02", 2, "must match the pattern"},
-        {"title: A shop", "titel: A shop", "M02", 1,
+        {"title: A shop", "titel: A shop", "M02", 4,
          "must not have `titel`; did you mean `title`?"},
         {"effect: create", "effect: make", "M02", 15, "must be one of"},
         {"'=.params.item'", "'=.params.item +'", "M03", 17, "does not compile"},
@@ -204,7 +204,7 @@ static void test_findings(void **)
         {"title: A shop", "title: A\nrate_limit: {budgets: [{actions: [ordr], rate: 2/s}]}", "M04",
          5, "there is no action `ordr`"},
         {"title: A shop", "title: A\nrate_limit: {budgets: [{actions: [order]}]}", "M02", 5,
-         "must match one of the 2"},
+         "must have `rate`, or `concurrency`"},
         {"aliases: [search]", "aliases: [order]", "M04", 32, "another action has the name `order`"},
         {"{params: {item: tea}", "{params: {item: 7}", "M07", 21, "params/item must be"},
         {"output: {id: '7'}}", "output: {}}", "M07", 21, "`compensate` calls `cancel`"},

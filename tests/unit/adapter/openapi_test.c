@@ -7,6 +7,7 @@
 #include "support/cmocka.h"
 #include "json/json_text.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { ARENA_MAX = 32 << 20 };
@@ -122,6 +123,41 @@ static void takes_only_the_operations_that_are_named(void **)
     assert_null(strstr(more.ptr, "list_orders"));
 }
 
+/* Bodies other than plain JSON: what a manifest sends is taken over, and lint asks about the rest.
+ */
+static void takes_over_bodies(void **)
+{
+    static const struct {
+        const char *body, *part;
+        size_t decisions; /* 0: lint asks about the form of parts */
+    } rows[] = {
+        {"\"image/png\":{}", "content_type: \"image/png\"\n      body_blob: content\n", 3},
+        {"\"*/*;q=1\":{},\"text/plain\":{}", "      body: \"=.params.body\"\n", 3},
+        {"\"application/merge-patch+json\":{\"schema\":{\"properties\":{\"a\":{}}}}",
+         "content_type: \"application/merge-patch+json\"\n      body:\n        \"a\": ", 3},
+        {"\"multipart/form-data\":{},\"application/vnd.x+json\":{},\"application/json\":{}",
+         "      body: \"=.params.body\"\n    output", 3},
+        {"\"application/x-www-form-urlencoded\":{\"schema\":{\"type\":\"object\"}}",
+         "      form: \"=.params.body\"\n", 3},
+        {"\"multipart/form-data\":{\"schema\":{\"properties\":{\"a\":{}}}}", "      parts: {} ", 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CLEANUP(buf_done) struct buf out = buf_init(MANIFEST_SIZE_MAX);
+        struct error error               = {};
+        char text[1024];
+        (void)snprintf(
+            text, sizeof text,
+            "{\"openapi\":\"3.1.0\",\"paths\":{\"/x\":{\"post\":{\"parameters\":[{"
+            "\"in\":\"header\",\"name\":\"X-A\"},{\"in\":\"header\",\"name\":\"Accept\"},{"
+            "\"in\":\"header\",\"name\":\"X-B\\n\"}],\"requestBody\":{\"content\":{%s}}}}}}",
+            rows[i].body);
+        assert_int_equal(make(text, NULL, &out, &error), STATUS_OK);
+        if (!strstr(out.ptr, rows[i].part)) fail_msg("%s lacks %s", out.ptr, rows[i].part);
+        assert_non_null(strstr(out.ptr, "as it stands: \"X-A\", \"X-B \"\n"));
+        if (rows[i].decisions > 0) assert_int_equal(decisions_of(&out), rows[i].decisions);
+    }
+}
+
 static void names_the_operation_that_is_not_there(void **)
 {
     static const struct {
@@ -183,6 +219,7 @@ int main(void)
         cmocka_unit_test(takes_over_what_openapi_says),
         cmocka_unit_test(takes_over_what_swagger_says),
         cmocka_unit_test(takes_only_the_operations_that_are_named),
+        cmocka_unit_test(takes_over_bodies),
         cmocka_unit_test(names_the_operation_that_is_not_there),
         cmocka_unit_test(refuses_what_is_no_description),
         cmocka_unit_test(bounds_what_is_written),
