@@ -254,4 +254,10 @@ scenario('a call is charged to the run that it names', { needs: NEEDS, config: {
   await settled(suite, 'one', 2 * USED);
   await settled(suite, 'blue', 9 * USED);
   assert.deepEqual(await of('group_by=workflow', 'default/waits').then((row) => [row.calls, Number(row.cost_usd).toFixed(9)]), [9, (9 * COST).toFixed(9)]);
+
+  // The log has it by its id, however clients name it.
+  await suite.until('the log names the run', async () => {
+    await ask(runs[0].client);
+    return (await suite['llm-proxy'].lines()).some((line) => line.includes('"llm.response"') && line.includes(`"run":"${runs[0].id}"`));
+  });
 });

@@ -111,6 +111,7 @@ static void settle(struct client_call *client, const Pb__Usage *used)
     size_t count                   = client->owner.label_count + (run ? run->n_labels : 0);
     Pb__Label **labels             = run ? mem_new(count + 1, sizeof(Pb__Label *)) : NULL;
     const struct usage_owner owner = owner_of(client, labels);
+    if (run) client->charged_run = arena_strdup(client->arena, str_from(run->run));
     purse_settle(&client->purse, client->is_reported ? NULL : &owner, used);
     free(labels);
 }

@@ -23,6 +23,7 @@ struct client_call {
     struct recording *recording;
     struct llm_try try;
     struct purse purse;
+    const char *charged_run; /* the id of the run that was charged; NULL: none, or not yet */
 
     struct client_calls *calls;
     struct pipeline *pipeline;     /* held */

@@ -5,11 +5,11 @@
 
 static struct llm_reply_caller caller_of(const struct client_call *client)
 {
-    const Pb__ReservedRun *run = client->purse.run.run;
+    const char *run = client->charged_run ? client->charged_run : client->purse.run.name;
     return (struct llm_reply_caller){.namespace  = client->owner.namespace_,
                                      .key        = client->owner.key,
                                      .request_id = client->request_id,
-                                     .run        = run ? run->run : ""};
+                                     .run        = run ? run : ""};
 }
 
 static bool logs_content(const struct client_call *client)

@@ -40,7 +40,8 @@ struct llm_reply_head {
 };
 void llm_reply_fill_head(struct llm_reply_head *head, const struct llm_outcome *outcome);
 
-/** Who has asked; `key` is an id, `run` that of the run that is charged, or empty. Borrowed. */
+/** Who has asked; `key` is an id, `run` that of the run that is charged, as
+ * it was named until it is found; empty: none. Borrowed. */
 struct llm_reply_caller {
     const char *namespace, *key, *request_id, *run;
 };
