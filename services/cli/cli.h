@@ -86,6 +86,7 @@ enum cli_exit command_bulk(struct cli *cli);
 enum cli_exit command_export(struct cli *cli);
 enum cli_exit command_import(struct cli *cli);
 enum cli_exit command_erase(struct cli *cli);
+enum cli_exit command_job(struct cli *cli);
 enum cli_exit command_delete(struct cli *cli);
 enum cli_exit command_compensate(struct cli *cli);
 enum cli_exit command_restart(struct cli *cli);

@@ -364,7 +364,8 @@ const struct cli_command cli_commands[] = {
     {"erase", "[RUN]", "erase what a run was given and made",
      "Of a run that has ended. Inputs, outputs, texts of errors, approvals and dead letters go;\n"
      "that it ran, when and how stays. It cannot be retried or restarted then. Labels, its child\n"
-     "runs, backups and the archive stay, but a restore of them erases it again.", 0, 1,
+     "runs, backups and the archive stay, but a restore of them erases it again. Dead letters\n"
+     "whose run is gone have no labels: erase those by the run's id.", 0, 1,
      erase_flags, command_erase},
     {"delete", "RUN", "delete a run that has ended, with everything it left",
      "Its history, payloads and approvals go. Its child runs stay.", 1, 1, delete_flags,
@@ -408,6 +409,10 @@ const struct cli_command cli_commands[] = {
      "ACTION is `pause` (no job is handed out), `resume`, `set` (with its flags),\n"
      "or `purge`: all jobs that wait fail with an error of type `cancelled`.",
      0, 2, queue_flags, command_queue},
+    {"job", "show|cancel JOB", "look at one call of a run, or cancel it",
+     "`tutti logs RUN` and `tutti why RUN` name the jobs of a run. `show` says how far its worker\n"
+     "has come; `cancel` fails it with an error of type `cancelled`, and its worker hears of it.",
+     2, 2, cancel_flags, command_job},
     {"workers", "[NAME | ACTION NAME]", "show who does the jobs, or drain one",
      "ACTION is `drain` (it gets no new jobs, and keeps those it has: `drained` when it has\n"
      "none left) or `resume`. Your own are named NAMESPACE:NAME.",

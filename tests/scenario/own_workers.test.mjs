@@ -212,6 +212,10 @@ scenario('a drained worker keeps its jobs and gets no others', { needs: ['schedu
 
   const runs = [];
   for (let n = 2; n < 8; n++) runs.push(await suite.startRun('drained', { n })); // in both processes
+  await suite.until('why says that they are drained', async () => {
+    const waits = await Promise.all(runs.map((run) => suite.api.ok('GET', `/v1/runs/${run.id}?explain=true`)));
+    return waits.some((one) => /1 worker\(s\) of queue drained are drained and take no jobs.*tutti workers resume/.test(JSON.stringify(one)));
+  });
   const answer = await poll(suite, 'drained', { wait: '1s' });
   assert.equal(answer.status, 200, answer.text);
   assert.deepEqual(answer.body, { jobs: [], results: [], draining: true });

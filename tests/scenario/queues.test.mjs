@@ -1,8 +1,12 @@
 // Queues under the hand of an operator: paused, limited and purged, over the death of the scheduler; jobs that are cancelled.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { BIN } from './support/service.mjs';
 import { scenario } from './support/suite.mjs';
 
 const NEEDS = ['scheduler', 'gateway'];
+const ENV = { PATH: process.env.PATH, LSAN_OPTIONS: `suppressions=${new URL('../support/lsan.supp', import.meta.url).pathname}:print_suppressions=0` };
 const WAITING = 600; // more than one piece of a purge
 
 const WORK = `
@@ -99,7 +103,9 @@ scenario('a job is cancelled, and its worker hears of it', { needs: NEEDS, check
 
   const next = await suite.startRun('work');
   const waiting = (await suite.history(next.id)).find((event) => event.type === 'job.scheduled').job;
-  await suite.api.ok('POST', `/v1/jobs/${waiting}/cancel`);
+  const tuttiJob = (...words) => execFileSync(join(BIN, 'tutti'), ['--url', suite.url, '--key', suite.key, 'job', ...words], { encoding: 'utf8', env: ENV });
+  assert.match(tuttiJob('show', waiting), new RegExp(`^JOB .*PROGRESS.*\\n${waiting} +queued .*${next.id}`));
+  assert.match(tuttiJob('cancel', waiting), /cancelled/);
   assert.equal((await suite.api.ok('GET', `/v1/jobs/${waiting}`)).state, 'cancelled');
   assert.equal((await suite.runEnds(next.id)).output.detail, 'somebody cancelled it');
   const metrics = await (await fetch(`http://${suite.scheduler.host}:${suite.scheduler.adminPort}/metrics`)).text();

@@ -110,7 +110,13 @@ static void explain_queued(struct why *why, const Pb__LeasedJob *job, const Pb__
     one->reason =
         said(arena_printf(why->arena, "the call %s at %s waits for a worker of queue %s since %s",
                           job->function, one->task, job->queue, time_text(why, one->since_us)));
-    if (queue->workers == 0) {
+    if (queue->workers == 0 && queue->draining > 0) {
+        one->advice = said(arena_printf(
+            why->arena,
+            "%llu worker(s) of queue %s are drained and take no jobs: start another one, or "
+            "`tutti workers resume NAME` (`tutti workers` shows them)",
+            (unsigned long long)queue->draining, job->queue));
+    } else if (queue->workers == 0) {
         one->advice = said(arena_printf(
             why->arena, "no worker serves queue %s: start one (`tutti queue %s` shows it)",
             job->queue, job->queue));

@@ -13,6 +13,20 @@ static void *allocate(void *arena, size_t size)
     return arena_alloc(arena, size > 0 ? size : 1);
 }
 
+/* Says whether it was memory that was missing. */
+struct reading {
+    struct arena *arena;
+    bool is_full;
+};
+
+static void *allocate_reading(void *context, size_t size)
+{
+    struct reading *reading = context;
+    void *got               = allocate(reading->arena, size);
+    reading->is_full |= !got;
+    return got;
+}
+
 static void release(void *, void *)
 {
     /* The arena does it. */
@@ -85,9 +99,14 @@ status record_append(struct txn *txn, enum table table, bytes key, const Protobu
 status record_read(bytes row, const ProtobufCMessageDescriptor *type, struct arena *arena,
                    void *ret_message, struct error *reterr)
 {
-    ProtobufCAllocator allocator = arena_allocator(arena);
+    struct reading reading       = {.arena = arena};
+    ProtobufCAllocator allocator = {
+        .alloc = allocate_reading, .free = release, .allocator_data = &reading};
     ProtobufCMessage *message =
         protobuf_c_message_unpack(type, &allocator, row.len, (const uint8_t *)row.ptr);
+    if (!message && reading.is_full) {
+        return fail(reterr, STATUS_RESOURCE_EXHAUSTED, "no memory for a %s", type->short_name);
+    }
     if (!message) return fail(reterr, STATUS_DATA_LOSS, "a %s cannot be read", type->short_name);
     memcpy(ret_message, &message, sizeof message);
     return STATUS_OK;

@@ -29,6 +29,7 @@ status record_get(struct txn *txn, enum table table, bytes key,
                   const ProtobufCMessageDescriptor *type, struct arena *arena, void *ret_message,
                   struct error *reterr);
 
+/** DATA_LOSS: that is no such message. RESOURCE_EXHAUSTED: the arena is full. */
 status record_read(bytes row, const ProtobufCMessageDescriptor *type, struct arena *arena,
                    void *ret_message, struct error *reterr);
 

@@ -96,7 +96,8 @@ status run_rows_get(struct txn *txn, str id, struct arena *arena, Pb__RunView **
     } else {
         struct error why = {};
         status read      = record_read(head, &pb__run_head__descriptor, arena, ret_head, &why);
-        if (read != STATUS_OK) return run_damaged(id, &why, reterr);
+        if (read == STATUS_DATA_LOSS) return run_damaged(id, &why, reterr);
+        if (read != STATUS_OK) return fail(reterr, read, "%s", why.text);
     }
     *ret_row = row;
     return STATUS_OK;

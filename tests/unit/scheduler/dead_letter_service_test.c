@@ -2,7 +2,8 @@
 #include "cmocka.h"
 
 #include "dead_letter.pb-c.h"
-#include "support/scheduler/rig.h"
+#include "scheduler/tables/dead_letters.h"
+#include "support/scheduler/rig_rows.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -257,6 +258,59 @@ static void remove_run(struct rig *rig, const char *run, const char *namespace, 
 }
 
 /* Who asks for it is asked for by the id of the run; its letters are all that is left. */
+/* How far its deletion was cannot be read: whether its letters were to stay neither. */
+static void test_letters_stay_if_nobody_knows(void **)
+{
+    struct rig rig = {};
+    const char *runs[LETTERS];
+    struct key key;
+    open_with_letters(&rig, runs);
+    delete_run(&rig, runs[2]);
+    id_key(&key, str_from(runs[2]));
+    rig_put_row(&rig, TABLE_DELETIONS, key_bytes(&key), "\xff\xff\xff");
+    rig_restart(&rig);
+    while (rig_count_rows(&rig, TABLE_DELETIONS) > 0) rig_pause();
+    const Pb__DeadLetterList *all = list(&rig, &(struct wish){});
+    assert_int_equal(all->n_letters, LETTERS);
+    rig_done(&rig);
+}
+
+/* Copies of a letter, so many that they do not go in one piece. */
+static void multiply(struct rig *rig, const char *run, uint64_t count)
+{
+    CLEANUP(txn_abortp) struct txn *txn    = rig_txn(rig, true);
+    CLEANUP(arena_freep) struct arena *ar  = arena_new(1 << 20);
+    const ProtobufCMessageDescriptor *type = &pb__dead_letter_record__descriptor;
+    Pb__DeadLetterRecord *row              = NULL;
+    uint64_t sequence                      = 0;
+    bool is_found                          = false;
+    struct key key;
+    assert_int_equal(letter_after(txn, str_from(run), &sequence, &key, &is_found, NULL), STATUS_OK);
+    assert_true(is_found);
+    assert_int_equal(record_get(txn, TABLE_DEAD_LETTERS, key_bytes(&key), type, ar, &row, NULL),
+                     STATUS_OK);
+    for (uint64_t i = 0; i < count; i++) {
+        dead_letter_key(&key, str_from("default"), str_from("jobs"), 1'000 + i);
+        assert_int_equal(letter_put(txn, key_bytes(&key), row, NULL), STATUS_OK);
+    }
+    assert_int_equal(txn_commit(TAKE(txn), NULL), STATUS_OK);
+}
+
+static void test_many_letters_of_a_run_go_in_pieces(void **)
+{
+    enum { MANY = 2'500 };
+    struct rig rig = {};
+    const char *runs[LETTERS];
+    open_with_letters(&rig, runs);
+    delete_run(&rig, runs[2]);
+    multiply(&rig, runs[2], MANY);
+    (void)erase(&rig, runs[2], "default", STATUS_OK);
+    rig_restart(&rig); /* wherever it is */
+    while (rig_count_rows(&rig, TABLE_DELETIONS) > 0) rig_pause();
+    assert_int_equal(rig_count_rows(&rig, TABLE_DEAD_LETTERS), LETTERS - 1);
+    rig_done(&rig);
+}
+
 static void test_letters_go_by_the_id_of_a_run_that_is_gone(void **)
 {
     struct rig rig = {};
@@ -314,6 +368,8 @@ int main(void)
         cmocka_unit_test(test_one_is_redriven_or_dropped),
         cmocka_unit_test(test_a_letter_outlives_its_run),
         cmocka_unit_test(test_letters_go_by_the_id_of_a_run_that_is_gone),
+        cmocka_unit_test(test_letters_stay_if_nobody_knows),
+        cmocka_unit_test(test_many_letters_of_a_run_go_in_pieces),
         cmocka_unit_test(test_all_of_a_kind_are_redriven),
     };
     return cmocka_run_group_tests_name("dead_letter_service", tests, NULL, NULL);

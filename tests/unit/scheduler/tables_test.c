@@ -1,5 +1,6 @@
 #include "cmocka.h"
 
+#include "scheduler/tables/record.h"
 #include "scheduler/tables/tables.h"
 
 static const char run_a[] = "01JD0000000000000000000000";
@@ -124,10 +125,33 @@ static void test_own_queues(void **)
     for (size_t i = 0; i < ARRAY_LEN(others); i++) assert_false(queue_is_own(str_from(others[i])));
 }
 
+/* What does not fit into memory is no damage. */
+static void test_a_full_arena_is_no_damage(void **)
+{
+    Pb__RunHead head                       = PB__RUN_HEAD__INIT;
+    Pb__RunHead *read                      = NULL;
+    char phase[2'000]                      = {};
+    uint8_t packed[4'000]                  = {};
+    struct arena *small                    = arena_new(1'024);
+    struct arena *large                    = arena_new(16'384);
+    const ProtobufCMessageDescriptor *type = &pb__run_head__descriptor;
+    memset(phase, 'a', sizeof phase - 1);
+    head.phase = phase;
+    bytes row  = {packed, protobuf_c_message_pack(&head.base, packed)};
+    assert_int_equal(record_read(row, type, small, &read, NULL), STATUS_RESOURCE_EXHAUSTED);
+    assert_int_equal(record_read(row, type, large, &read, NULL), STATUS_OK);
+    assert_string_equal(read->phase, phase);
+    row.len -= 5;
+    assert_int_equal(record_read(row, type, large, &read, NULL), STATUS_DATA_LOSS);
+    arena_free(small);
+    arena_free(large);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_table_has_a_name),
+        cmocka_unit_test(test_a_full_arena_is_no_damage),
         cmocka_unit_test(test_ready_sorts_by_priority_time_sequence),
         cmocka_unit_test(test_ready_refuses_what_it_does_not_write),
         cmocka_unit_test(test_timers_sort_by_time),

@@ -90,11 +90,14 @@ static void show_workers(Pb__QueueView *view, const struct workers *workers,
 {
     size_t cursor        = 0;
     view->workers        = 0;
+    view->draining       = 0;
     view->slots          = 0;
     view->external_slots = 0;
     const struct worker *worker;
     while ((worker = worker_next(workers, &cursor))) {
-        if (worker->is_draining || !worker_serves(worker, queue->namespace, queue->name)) continue;
+        if (!worker_serves(worker, queue->namespace, queue->name)) continue;
+        if (worker->is_draining) view->draining++;
+        if (worker->is_draining) continue;
         bool is_external = strcmp(worker->kind, WORKER_EXTERNAL) == 0;
         view->workers++;
         if (is_external) view->external_slots += worker->slots;

@@ -3,6 +3,7 @@
 #include "dead_letter.pb-c.h"
 #include "scheduler/engine/engine_internal.h"
 #include "scheduler/engine/redrive/redrive.h"
+#include "scheduler/engine/removal/deletion.h"
 #include "scheduler/tables/dead_letters.h"
 
 enum { LETTERS_PER_PIECE = 1'000 /* of a run that are dropped at a time */ };
@@ -108,17 +109,33 @@ status engine_drop_letter_of(struct engine *engine, const struct event *event, s
     return found.first ? drop(engine, found.first, reterr) : STATUS_OK;
 }
 
-status engine_drop_letters_of(struct engine *engine, str run, struct error *reterr)
+status engine_drop_some_letters(struct engine *engine, str run, size_t count_max, size_t *ret_count,
+                                struct error *reterr)
 {
     const struct letter_filter filter = {.namespace = str_from("*"), .run = run};
     struct found found                = {};
-    do {
-        TRY(find(engine, &filter, LETTERS_PER_PIECE, &found, reterr));
-        for (const struct found_letter *l = found.first; l; l = l->next) {
-            TRY(drop(engine, l, reterr));
-        }
-    } while (found.count == LETTERS_PER_PIECE);
+    TRY(find(engine, &filter, count_max, &found, reterr));
+    for (const struct found_letter *l = found.first; l; l = l->next) {
+        TRY(drop(engine, l, reterr));
+    }
+    *ret_count = found.count;
     return STATUS_OK;
+}
+
+status engine_drop_letters_of(struct engine *engine, str run, struct error *reterr)
+{
+    size_t count = LETTERS_PER_PIECE;
+    while (count == LETTERS_PER_PIECE) {
+        TRY(engine_drop_some_letters(engine, run, LETTERS_PER_PIECE, &count, reterr));
+    }
+    return STATUS_OK;
+}
+
+status engine_shed_letters(struct engine *engine, str run, struct error *reterr)
+{
+    size_t count = 0;
+    TRY(engine_drop_some_letters(engine, run, LETTERS_PER_PIECE, &count, reterr));
+    return count < LETTERS_PER_PIECE ? STATUS_OK : engine_drop_letters_later(engine, run, reterr);
 }
 
 status engine_drop_letters_left(struct engine *engine, struct command *command, str run,
@@ -131,7 +148,7 @@ status engine_drop_letters_left(struct engine *engine, struct command *command, 
     if (!found.first) return STATUS_OK;
     command->code  = STATUS_OK;
     command->error = (struct error){};
-    return engine_drop_letters_of(engine, run, reterr);
+    return engine_shed_letters(engine, run, reterr);
 }
 
 status engine_redrive_letter(struct engine *engine, struct command *command, struct error *reterr)

@@ -68,6 +68,13 @@ int64_t engine_redrives_due_us(const struct engine *engine);
 status engine_drop_letter_at(struct engine *engine, bytes key, const char *run, const char *job,
                              struct error *reterr);
 
+/** Drops letters of a run, `count_max` at most; fewer: none is left. */
+status engine_drop_some_letters(struct engine *engine, str run, size_t count_max, size_t *ret_count,
+                                struct error *reterr);
+
+/** All letters of a run that is gone or erased: some now, and the rest in pieces (deletion.h). */
+status engine_shed_letters(struct engine *engine, str run, struct error *reterr);
+
 /** Likewise. A command to erase or delete a run found none: if letters have outlived it, these go,
  * and the command has done something. */
 status engine_drop_letters_left(struct engine *engine, struct command *command, str run,

@@ -62,6 +62,9 @@ status engine_delete_rows(struct engine *engine, str run, bool keeps_letters, st
 /** The rows of who waits for its end. */
 status engine_watchers_delete(struct engine *engine, str run, struct error *reterr);
 
+/** The second step of a run, which may have gone long ago, also drops its dead letters. */
+status engine_drop_letters_later(struct engine *engine, str run, struct error *reterr);
+
 /** A piece of the second step, if there is anything to do. */
 status engine_deletions_go_on(struct engine *engine, struct error *reterr);
 status engine_deletions_recover(struct engine *engine, struct error *reterr);

@@ -1,6 +1,7 @@
 /* The second step: what a deleted run left, or one that is erased, piece by piece. */
 #include "base/log.h"
 #include "scheduler/engine/redrive/calls.h"
+#include "scheduler/engine/redrive/redrive.h"
 #include "scheduler/engine/removal/damage.h"
 #include "scheduler/engine/removal/deletion.h"
 #include "scheduler/engine/removal/erasure.h"
@@ -10,6 +11,7 @@
 enum {
     RUNS_PER_TURN    = 200,
     ANSWERS_PER_LOOK = 50,      /* then the time is looked at */
+    LETTERS_PER_LOOK = 50,      /* likewise */
     LETTER_INPUT_MAX = 8 << 20, /* bytes that a dead letter keeps when its run is gone */
 };
 
@@ -132,6 +134,42 @@ static status letters_keep(struct piece *piece, struct error *reterr)
     return STATUS_OK;
 }
 
+/* --- dead letters that go ----------------------------------------------------------------------
+ */
+
+static status letters_drop(struct piece *piece, struct error *reterr)
+{
+    Pb__DeletionRecord *record = piece->record;
+    while (!is_spent(piece) && record->drops_letters) {
+        size_t share = *piece->rows_left < LETTERS_PER_LOOK ? *piece->rows_left : LETTERS_PER_LOOK;
+        size_t count = 0;
+        TRY(engine_drop_some_letters(piece->engine, piece->run, share, &count, reterr));
+        record->drops_letters = count == share;
+        *piece->rows_left -= (unsigned)count;
+    }
+    return STATUS_OK;
+}
+
+status engine_drop_letters_later(struct engine *engine, str run, struct error *reterr)
+{
+    Pb__DeletionRecord gone    = PB__DELETION_RECORD__INIT;
+    Pb__DeletionRecord *record = NULL;
+    struct key key;
+    id_key(&key, run);
+    status got = record_get(engine->txn, TABLE_DELETIONS, key_bytes(&key),
+                            &pb__deletion_record__descriptor, engine->arena, &record, reterr);
+    if (got != STATUS_OK && got != STATUS_NOT_FOUND && got != STATUS_DATA_LOSS) return got;
+    if (got != STATUS_OK) {
+        gone.is_snapshot_gone = got == STATUS_NOT_FOUND;
+        gone.is_search        = got == STATUS_DATA_LOSS; /* as begin_anew() */
+        record                = &gone;
+    }
+    record->keeps_letters = false;
+    record->drops_letters = true;
+    engine->has_deletions = true;
+    return record_put(engine->txn, TABLE_DELETIONS, key_bytes(&key), &record->base, reterr);
+}
+
 /* --- a run -------------------------------------------------------------------------------------
  */
 
@@ -200,8 +238,7 @@ static status entry_delete(struct piece *piece, struct error *reterr)
         got                                = entry_read_header(entry, &header, &why);
         if (got == STATUS_OK) got = entry_scan(entry, &scanner, &why);
         if (got == STATUS_OK && !is_through(piece)) return STATUS_OK;
-        bool are_dropped = piece->has_letters && !record->keeps_letters;
-        if (are_dropped) TRY(engine_drop_letters_of(engine, piece->run, reterr));
+        if (piece->has_letters && !record->keeps_letters) record->drops_letters = true;
         if (got == STATUS_OK) got = entry_end(piece, entry, &why);
     }
     if (got != STATUS_OK || header.previous >= record->entry) {
@@ -233,7 +270,8 @@ static status answers_erase(struct piece *piece, bool *ret_done, struct error *r
 
 static bool is_gone(const Pb__DeletionRecord *record)
 {
-    return record->is_snapshot_gone && record->entry == 0 && !record->is_search;
+    bool is_read = record->is_snapshot_gone && record->entry == 0 && !record->is_search;
+    return is_read && !record->drops_letters;
 }
 
 static status run_delete(struct piece *piece, struct error *reterr)
@@ -243,7 +281,9 @@ static status run_delete(struct piece *piece, struct error *reterr)
     TRY(answers_erase(piece, &has_no_answer, reterr));
     if (record->keeps_letters) TRY(letters_keep(piece, reterr)); /* before their payloads go */
     while (!is_spent(piece) && !is_gone(record)) {
-        if (!record->is_snapshot_gone) {
+        if (record->drops_letters) {
+            TRY(letters_drop(piece, reterr));
+        } else if (!record->is_snapshot_gone) {
             TRY(snapshot_delete(piece, reterr));
         } else if (record->entry > 0) {
             TRY(entry_delete(piece, reterr));
@@ -279,7 +319,10 @@ static status begin_anew(struct engine *engine, str run, Pb__DeletionRecord **re
     *record    = (Pb__DeletionRecord)PB__DELETION_RECORD__INIT;
     status got = run_rows_get(engine->txn, run, engine->arena, &row, &head, reterr);
     switch (got) {
-    case STATUS_NOT_FOUND: record->is_search = true; break;
+    case STATUS_NOT_FOUND:
+        record->is_search     = true;
+        record->keeps_letters = true; /* nobody knows: what is dropped does not come back */
+        break;
     case STATUS_OK:
         record->is_erasure = true;
         record->entry      = head->last_entry;
@@ -309,7 +352,7 @@ static status next_run(struct engine *engine, struct id *ret_run, Pb__DeletionRe
     if (!key_take_id(&key, ret_run)) return fail(reterr, STATUS_DATA_LOSS, "deletions: a key");
     status read =
         record_read(row, &pb__deletion_record__descriptor, engine->arena, ret_record, NULL);
-    if (read == STATUS_OK) return STATUS_OK;
+    if (read != STATUS_DATA_LOSS) return read;
     return begin_anew(engine, str_from(ret_run->text), ret_record, reterr);
 }
 

@@ -43,7 +43,7 @@ static status erase_again(struct engine *engine, str run, bool *ret_done, struct
     *ret_done = true;
     switch (outcome->code) {
     case STATUS_OK: return STATUS_OK;
-    case STATUS_NOT_FOUND: return engine_drop_letters_of(engine, run, reterr);
+    case STATUS_NOT_FOUND: return engine_shed_letters(engine, run, reterr);
     case STATUS_UNAVAILABLE: *ret_done = false; return STATUS_OK;
     case STATUS_FAILED_PRECONDITION: return end_run(engine, run, ret_done, reterr);
     default: note_kept(run, outcome->error.text); return STATUS_OK;

@@ -101,7 +101,7 @@ status engine_erase(struct engine *engine, str run, struct command *outcome, Pb_
         if (live) run_cache_drop(&engine->cache, live);
         TRY(row_erase(engine, row, reterr));
         TRY(rows_write(engine, row, head, reterr));
-        TRY(engine_drop_letters_of(engine, run, reterr));
+        TRY(engine_shed_letters(engine, run, reterr));
     }
     TRY(engine_note_erasure(engine, run, ERASURE_OF_VALUES, reterr));
     if (ret_row) *ret_row = row;
