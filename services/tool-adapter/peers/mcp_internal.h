@@ -121,9 +121,9 @@ struct errand *mcp_call_errand(struct mcp_call *call, struct errand_options opti
 /* A message that is no answer; `context` is the call. */
 void mcp_call_take_message(json message, void *context);
 
-/* Without what the call proves itself with, before a cut could leave a part of it, and before any of
- * it is kept for a person; an object that is too large to be looked through is an empty one. Owned.
- */
+/* Without what the call proves itself with, before a cut could leave a part of it, and before any
+ * of it is kept for a person; an object that is too large to be looked through is an empty one.
+ * Owned. */
 json mcp_call_hide(const struct mcp_call *call, json said);
 
 /* News on the stream of an answer (mcp_news.c); what is none counts for nothing. */
