@@ -10,19 +10,25 @@ enum { BITS = 5, ALPHABET_LEN = 32, TOP_DIGIT_MAX = 7 /* 26 digits hold 130 bits
 static const char alphabet[ALPHABET_LEN + 1] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 static const int64_t ms_max                  = (INT64_C(1) << 48) - 1;
 
-/* Values of the digits plus one; 0: not a digit. Every row and lease packs ids, so this is a table.
- */
-static const uint8_t digit_values[256] = {
-    ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
-    ['8'] = 9,  ['9'] = 10, ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
-    ['G'] = 17, ['H'] = 18, ['J'] = 19, ['K'] = 20, ['M'] = 21, ['N'] = 22, ['P'] = 23, ['Q'] = 24,
-    ['R'] = 25, ['S'] = 26, ['T'] = 27, ['V'] = 28, ['W'] = 29, ['X'] = 30, ['Y'] = 31, ['Z'] = 32,
+enum { IS_DIGIT = 0x80 };
+
+/* The digits' values, marked as digits; 0: not a digit. Every row and lease packs ids, so this is a
+ * table. */
+static const uint8_t digits[256] = {
+    ['0'] = IS_DIGIT | 0,  ['1'] = IS_DIGIT | 1,  ['2'] = IS_DIGIT | 2,  ['3'] = IS_DIGIT | 3,
+    ['4'] = IS_DIGIT | 4,  ['5'] = IS_DIGIT | 5,  ['6'] = IS_DIGIT | 6,  ['7'] = IS_DIGIT | 7,
+    ['8'] = IS_DIGIT | 8,  ['9'] = IS_DIGIT | 9,  ['A'] = IS_DIGIT | 10, ['B'] = IS_DIGIT | 11,
+    ['C'] = IS_DIGIT | 12, ['D'] = IS_DIGIT | 13, ['E'] = IS_DIGIT | 14, ['F'] = IS_DIGIT | 15,
+    ['G'] = IS_DIGIT | 16, ['H'] = IS_DIGIT | 17, ['J'] = IS_DIGIT | 18, ['K'] = IS_DIGIT | 19,
+    ['M'] = IS_DIGIT | 20, ['N'] = IS_DIGIT | 21, ['P'] = IS_DIGIT | 22, ['Q'] = IS_DIGIT | 23,
+    ['R'] = IS_DIGIT | 24, ['S'] = IS_DIGIT | 25, ['T'] = IS_DIGIT | 26, ['V'] = IS_DIGIT | 27,
+    ['W'] = IS_DIGIT | 28, ['X'] = IS_DIGIT | 29, ['Y'] = IS_DIGIT | 30, ['Z'] = IS_DIGIT | 31,
 };
 
 /* Returns the value of a digit, or -1. */
 static int digit_value(char c)
 {
-    return digit_values[(uint8_t)c] - 1;
+    return (int)digits[(uint8_t)c] - IS_DIGIT;
 }
 
 struct id id_unpack(const uint8_t packed[static ID_BYTES])
@@ -42,14 +48,15 @@ struct id id_unpack(const uint8_t packed[static ID_BYTES])
     return id;
 }
 
-/* The value of digits of an id; `*all` becomes negative if one of them is none. */
-static uint64_t digits_value(const char *digits, size_t count, int *all)
+/* The value of digits of an id; `*all` loses IS_DIGIT if one of them is none. */
+static inline uint64_t digits_value(const char *text, size_t count, uint8_t *all)
 {
     uint64_t value = 0;
+#pragma GCC unroll 13
     for (size_t i = 0; i < count; i++) {
-        int digit = digit_value(digits[i]);
-        *all |= digit;
-        value = value << BITS | (uint64_t)digit;
+        uint8_t digit = digits[(uint8_t)text[i]];
+        *all &= digit;
+        value = value << BITS | (digit & (ALPHABET_LEN - 1));
     }
     return value;
 }
@@ -60,10 +67,10 @@ bool id_try_pack(str id, uint8_t ret_bytes[static ID_BYTES])
 {
     enum { HALF = ID_LEN / 2 };
     if (id.len != ID_LEN || digit_value(id.ptr[0]) > TOP_DIGIT_MAX) return false;
-    int all       = 0;
+    uint8_t all   = IS_DIGIT;
     uint64_t high = digits_value(id.ptr, HALF, &all); /* 63 bits: the first digit has three */
     uint64_t low  = digits_value(id.ptr + HALF, HALF, &all); /* its 65th bit fell out */
-    if (all < 0) return false;
+    if (!all) return false;
     high = htobe64(high << 1 | (uint64_t)digit_value(id.ptr[HALF]) >> (BITS - 1));
     low  = htobe64(low);
     memcpy(ret_bytes, &high, sizeof high);
@@ -81,7 +88,7 @@ bool id_is_valid(str text)
 {
     if (text.len != ID_LEN) return false;
     for (size_t i = 0; i < ID_LEN; i++) {
-        if (digit_value(text.ptr[i]) < 0) return false;
+        if (!digits[(uint8_t)text.ptr[i]]) return false;
     }
     return digit_value(text.ptr[0]) <= TOP_DIGIT_MAX;
 }

@@ -36,7 +36,7 @@ void wire_writer_done(struct wire_writer *writer)
     buf_done(&writer->text);
 }
 
-static size_t varint_encode(uint64_t value, char bytes_out[static VARINT_MAX])
+static inline size_t varint_encode(uint64_t value, char bytes_out[static VARINT_MAX])
 {
     size_t length = 0;
     while (value >= 0x80) {
@@ -47,21 +47,28 @@ static size_t varint_encode(uint64_t value, char bytes_out[static VARINT_MAX])
     return length;
 }
 
+/* A tag and a number, and room for `more` bytes behind them, where they are returned. NULL: the
+ * buffer is full, which is seen at the end. */
+static inline char *put_field(struct wire_writer *writer, uint64_t tag, uint64_t value, size_t more)
+{
+    char *start = buf_reserve(writer->out, 2 * VARINT_MAX + more);
+    if (!start) return NULL;
+    char *at = start + varint_encode(tag, start);
+    at += varint_encode(value, at);
+    buf_commit(writer->out, (size_t)(at - start) + more);
+    return at;
+}
+
 void wire_put_uint(struct wire_writer *writer, uint32_t number, uint64_t value)
 {
-    char raw[2 * VARINT_MAX];
-    size_t length = varint_encode((uint64_t)number << TYPE_BITS | TYPE_VARINT, raw);
-    length += varint_encode(value, raw + length);
-    (void)buf_put(writer->out, raw, length); /* a full buffer is seen at the end */
+    (void)put_field(writer, (uint64_t)number << TYPE_BITS | TYPE_VARINT, value, 0);
 }
 
 void wire_put_bytes(struct wire_writer *writer, uint32_t number, str data)
 {
-    char raw[2 * VARINT_MAX];
-    size_t length = varint_encode((uint64_t)number << TYPE_BITS | TYPE_BYTES, raw);
-    length += varint_encode(data.len, raw + length);
-    (void)buf_put(writer->out, raw, length);
-    (void)buf_put_str(writer->out, data);
+    uint64_t tag = (uint64_t)number << TYPE_BITS | TYPE_BYTES;
+    char *at     = put_field(writer, tag, data.len, data.len);
+    if (at && data.len > 0) memcpy(at, data.ptr, data.len);
 }
 
 void wire_put_ref(struct wire_writer *writer, uint32_t number, uint64_t payload,

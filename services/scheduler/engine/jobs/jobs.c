@@ -14,7 +14,7 @@
 #include "scheduler/tables/dead_letters.h"
 #include "json/json_text.h"
 
-#include <stdio.h>
+#include <string.h>
 
 enum {
     VALUE_SIZE_MAX   = 64 << 20, /* bytes */
@@ -161,9 +161,14 @@ static struct line *line_of_run(struct engine *engine, struct queue *queue,
                                 const struct live_run *live)
 {
     const struct workflow *workflow = run_workflow(live->run);
+    str namespace                   = str_from(workflow->namespace_);
+    str name                        = str_from(workflow->name);
     char text[LINE_NAME_MAX];
-    (void)snprintf(text, sizeof text, "%s/%s", workflow->namespace_, workflow->name);
-    return job_line_at(engine->queues, queue, str_from(text));
+    if (namespace.len + 1 + name.len > sizeof text) return NULL;
+    memcpy(text, namespace.ptr, namespace.len);
+    text[namespace.len] = '/';
+    memcpy(text + namespace.len + 1, name.ptr, name.len);
+    return job_line_at(engine->queues, queue, (str){text, namespace.len + 1 + name.len});
 }
 
 /* The job's place in its queue. */
