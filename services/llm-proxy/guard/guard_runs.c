@@ -7,11 +7,12 @@
 #include "llm-proxy/guard/guard_internal.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* A question under way. */
 struct run_question {
     struct guard_run *run; /* NULL: its call is over */
-    struct id call;
+    struct id call, asked; /* `asked`: the run; "": it was named by its client's own id */
     bool is_more;
     struct run_question *next, *previous;
 };
@@ -59,17 +60,30 @@ static Pb__ReservedRun *copy_of(const Pb__ReservedRun *said)
     return copy;
 }
 
-/* Nobody waits for it any more, and it has used nothing: what was set aside comes back. */
-static void give_back(struct guard *guard, const struct run_question *question,
-                      const Pb__ReservedRun *said)
+/* The call is over, and has used nothing: what was set aside comes back. `run`: an id. */
+static void give_back(struct guard *guard, const struct run_question *question, const char *run)
 {
     const Pb__Usage nothing        = PB__USAGE__INIT;
     const struct usage_owner owner = {
-        .namespace_ = said->namespace_, .key = "", .run = said->run, .call = question->call.text};
-    bool is_granted = said->verdict == PB__BUDGET_VERDICT__BUDGET_VERDICT_GRANTED;
-    if (question->is_more || !is_granted) return;
+        .namespace_ = "", .key = "", .run = run, .call = question->call.text};
     guard_note_usage(guard, &owner, &nothing);
     guard_tell_usage(guard);
+}
+
+/* Whether its partition may have set something aside that nobody waits for. Without an answer that
+ * is not known, and the call is not made. */
+static bool is_left(const struct run_question *question, const struct rpc_answer *answer)
+{
+    const Pb__ReservedRun *said = answer->message;
+    if (question->is_more) return false; /* the end of its call says it */
+    switch (answer->code) {
+    case STATUS_OK:
+        return !question->run && said &&
+               said->verdict == PB__BUDGET_VERDICT__BUDGET_VERDICT_GRANTED;
+    case STATUS_UNAVAILABLE:
+    case STATUS_DEADLINE_EXCEEDED: return *question->asked.text != '\0';
+    default: return false;
+    }
 }
 
 static enum guard_verdict verdict_of(const struct rpc_answer *answer,
@@ -104,7 +118,9 @@ static void on_asked(void *context, void *about, const struct rpc_answer *answer
     struct guard_run *run         = question->run;
     const Pb__ReservedRun *said   = answer->code == STATUS_OK ? answer->message : NULL;
     struct guard_refusal refusal  = {};
-    if (!run && said) give_back(guard, question, said);
+    if (is_left(question, answer)) {
+        give_back(guard, question, said ? said->run : question->asked.text);
+    }
     question_drop(guard, question);
     if (!run) return;
     enum guard_verdict verdict = verdict_of(answer, &refusal);
@@ -143,6 +159,7 @@ enum guard_verdict guard_ask_run(struct guard *guard, struct guard_run *run,
     message.more          = more;
 
     struct run_question *question = question_new(guard, run, more);
+    if (id_is_valid(str_from(message.run))) memcpy(question->asked.text, message.run, ID_LEN);
     if (!guard_ask(guard, question, &request, on_asked)) {
         question_drop(guard, question);
         return GUARD_UNKNOWN;

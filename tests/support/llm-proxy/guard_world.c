@@ -100,6 +100,13 @@ static void take_end(struct world *world, const Pb__CallEnd *end)
     ended->payers      = end->n_budgets;
 }
 
+/* Of no run: its answer is lost. */
+static status admit(struct rpc_call *call, struct error *)
+{
+    (void)said_of(call);
+    return answer(call, STATUS_UNAVAILABLE);
+}
+
 static status settle(struct rpc_call *call, struct error *)
 {
     struct said *said                = said_of(call);
@@ -124,6 +131,7 @@ static void count_usage(struct world *world, const Pb__UsageReport *report)
     for (size_t i = 0; i < report->n_rows; i++) {
         const Pb__UsageRecord *row = report->rows[i];
         if (*row->label) continue;
+        said->run_ends += *row->call && *row->run && row->counters->calls == 0;
         said->counted_tokens += row->counters->input_tokens + row->counters->output_tokens;
     }
     for (size_t i = 0; i < report->n_ends; i++) take_end(world, report->ends[i]);
@@ -351,6 +359,7 @@ static status lease(struct rpc_call *call, struct error *)
 static const struct rpc_method budget_methods[]  = {{.name = "List", .handle = list_budgets},
                                                     {.name = "Reserve", .handle = reserve},
                                                     {.name = "Settle", .handle = settle},
+                                                    {.name = "Admit", .handle = admit},
                                                     {}};
 static const struct rpc_method breaker_methods[] = {{.name = "Report", .handle = report}, {}};
 static const struct rpc_method usage_methods[]   = {{.name = "Report", .handle = report_usage}, {}};

@@ -77,6 +77,7 @@ struct said {
     struct ended ends[ENDS_MAX]; /* by whichever way */
     size_t end_count;
     unsigned counted;       /* reports of usage, each once */
+    unsigned run_ends;      /* of them: calls of a run that have used nothing */
     int64_t counted_tokens; /* of them */
     uint64_t met_number;    /* of the last report of what was met */
     Pb__ProbeEnd probe_end;

@@ -205,6 +205,30 @@ static void whoever_goes_before_the_answer_pays_nothing(void **)
     guard_world_end(&world);
 }
 
+static void on_run(enum guard_verdict verdict, const struct guard_refusal *, void *context)
+{
+    *(enum guard_verdict *)context = verdict;
+}
+
+/* Its run may have set something aside: the call is not made, and that is told. */
+static void a_run_without_an_answer_hears_that_the_call_is_over(void **)
+{
+    struct world world;
+    Pb__ReserveBudgets asked   = PB__RESERVE_BUDGETS__INIT;
+    enum guard_verdict verdict = GUARD_WAIT;
+    struct guard_run run       = {
+              .name = "01ARZ3NDEKTSV4RRFFQ69G5FAV", .decided = on_run, .context = &verdict};
+    guard_world_begin(&world, (struct said){.budgets = 1});
+    asked.namespace_ = "default";
+    assert_int_equal(guard_ask_run(world.guard, &run, &asked, false), GUARD_WAIT);
+    for (int i = 0; i < TURNS_MAX && verdict == GUARD_WAIT; i++) loop_turn(world.loop, 1);
+    assert_int_equal(verdict, GUARD_UNKNOWN);
+    guard_leave_run(world.guard, &run);
+    guard_world_settle(&world);
+    assert_int_equal(guard_world_look(&world).run_ends, 1);
+    guard_world_end(&world);
+}
+
 static void before_the_start_nobody_is_asked(void **)
 {
     struct loop *loop       = NULL;
@@ -230,6 +254,7 @@ int main(void)
         cmocka_unit_test(refusals_say_why),
         cmocka_unit_test(an_answer_that_never_comes_lets_nobody_go),
         cmocka_unit_test(whoever_goes_before_the_answer_pays_nothing),
+        cmocka_unit_test(a_run_without_an_answer_hears_that_the_call_is_over),
         cmocka_unit_test(before_the_start_nobody_is_asked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -175,6 +175,18 @@ static void a_call_is_charged_once_over_crashes(void **)
     end(&it);
 }
 
+/* Whoever has heard nothing has said that the call is over. */
+static void a_question_after_its_end_comes_too_late(void **)
+{
+    struct place it;
+    begin(&it);
+    report(&it, 1, 0);
+    assert_int_equal(admit(&it, 1, 400, false)->verdict, REFUSED);
+    assert_int_equal(reserved(&it), 0);
+    assert_int_equal(admit(&it, 2, 400, false)->verdict, GRANTED);
+    end(&it);
+}
+
 static void calls_together_never_set_more_aside_than_there_is(void **)
 {
     struct place it;
@@ -232,6 +244,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_call_is_charged_once_over_crashes),
+        cmocka_unit_test(a_question_after_its_end_comes_too_late),
         cmocka_unit_test(calls_together_never_set_more_aside_than_there_is),
         cmocka_unit_test(an_answer_draws_until_there_is_no_more),
         cmocka_unit_test(what_nobody_speaks_for_comes_back),

@@ -3,6 +3,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "scheduler/engine/budgets/engine_budgets.h"
+#include "scheduler/engine/budgets/over_calls.h"
 #include "scheduler/engine/rows.h"
 
 #include <stddef.h>
@@ -26,6 +27,7 @@ struct late {
 struct late_funds {
     struct map *of; /* job id -> struct late, owned */
     struct heap by_end;
+    struct over_calls *over; /* owned; of clients */
 };
 
 /* --- in memory ---------------------------------------------------------------------------------
@@ -51,7 +53,9 @@ static void late_free(struct late *late)
 struct late_funds *late_funds_new(void)
 {
     struct late_funds *funds = mem_new(1, sizeof *funds);
-    *funds                   = (struct late_funds){map_new(LATE_MAX), heap_init(ends_before)};
+    funds->of                = map_new(LATE_MAX);
+    funds->by_end            = heap_init(ends_before);
+    funds->over              = over_calls_new();
     return funds;
 }
 
@@ -63,6 +67,7 @@ void late_funds_free(struct late_funds *funds)
     while (map_next(funds->of, &cursor, NULL, &late)) late_free(late);
     map_free(funds->of);
     heap_done(&funds->by_end);
+    over_calls_free(funds->over);
     free(funds);
 }
 
@@ -216,10 +221,16 @@ status engine_late_funds_release(struct engine *engine, str call, struct error *
 {
     struct late *late = map_get(engine->late_funds->of, call);
     struct key key;
+    over_calls_add(engine->late_funds->over, call, engine->now_us);
     if (!late) return STATUS_OK;
     lease_row_key(&key, call, late->lease_number);
     TRY(txn_delete(engine->txn, TABLE_UNSAID_LEASES, key_bytes(&key), reterr));
     return end(engine, late, NULL, reterr);
+}
+
+bool engine_late_funds_is_over(const struct engine *engine, str call)
+{
+    return over_calls_have(engine->late_funds->over, call, engine->now_us);
 }
 
 /* --- recovery ----------------------------------------------------------------------------------

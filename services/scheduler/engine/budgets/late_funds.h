@@ -46,6 +46,9 @@ status engine_late_funds_put(struct engine *engine, str call, struct error *rete
 /** The call is over: what is set aside for it comes back, if there is something. */
 status engine_late_funds_release(struct engine *engine, str call, struct error *reterr);
 
+/** Says whether that was said of it lately: a question that comes after it comes too late. */
+bool engine_late_funds_is_over(const struct engine *engine, str call);
+
 /** Gives back what nobody has spoken for in time. */
 status engine_late_funds_expire(struct engine *engine, struct error *reterr);
 

@@ -5,7 +5,7 @@
  * A call is remembered for OVER_CALLS_US, and the last OVER_CALLS_MAX of them; whoever asks waits
  * for seconds. They are in memory only: what was on its way to a process that died is lost.
  *
- * The clock is a parameter. Threads: the engine thread of the system partition.
+ * The clock is a parameter. Threads: the engine thread.
  */
 #ifndef SCHEDULER_BUDGETS_OVER_CALLS_H
 #define SCHEDULER_BUDGETS_OVER_CALLS_H

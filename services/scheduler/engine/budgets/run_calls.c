@@ -203,7 +203,7 @@ static status fund(struct engine *engine, struct command *command, struct live_r
     answer->output_tokens         = -1;
     if (!has_money && run_budget_tokens(live->run) == 0) return STATUS_OK;
     if (held) return draw(engine, command, live, held, reterr);
-    if (request->more) {
+    if (request->more || engine_late_funds_is_over(engine, str_from(request->call))) {
         say_no(command, PB__BUDGET_VERDICT__BUDGET_VERDICT_REFUSED, "the call is over");
         return STATUS_OK;
     }
