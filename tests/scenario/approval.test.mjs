@@ -51,6 +51,7 @@ scenario('an approval is answered after a restart of the scheduler', { needs: NE
 
   // What does not fit the form changes nothing.
   await suite.api.refused('POST', `/v1/approvals/${approval.id}/approve`, { data: { grade: 'good' } }, 422, 'input_invalid');
+  await suite.api.refused('POST', `/v1/approvals/${approval.id}/approve`, { comment: 'fine' }, 422, 'input_invalid'); // nor does nothing
   const decided = await suite.api.ok('POST', `/v1/approvals/${approval.id}/approve`, { comment: 'fine', data: { grade: 1 } });
   assert.equal(decided.status, 'approved');
   const ended = await suite.runEnds(run.id);

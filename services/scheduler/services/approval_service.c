@@ -133,10 +133,15 @@ static status check_answer(const Pb__DecideApproval *request, json *data, struct
                      "data: nothing, or {\"action\": \"decline\"}, or {\"action\": \"cancel\"}");
 }
 
+/* Who approves and gives nothing has left out all that the form requires. */
 static status check_form(struct rpc_call *call, const Pb__ApprovalView *row, json data,
                          struct error *reterr)
 {
-    if (row->form_json.len == 0 || json_is(data, JSON_INVALID)) return STATUS_OK;
+    const Pb__DecideApproval *request = call->request;
+    bool is_left_out                  = json_is(data, JSON_INVALID);
+    if (row->form_json.len == 0 || (is_left_out && !request->approve)) return STATUS_OK;
+    CLEANUP(json_unrefp) json nothing = json_object_new(0);
+    if (is_left_out) data = nothing;
     /* Whoever asked by a call refuses what has another format, and nobody could answer anew. */
     const struct schema_options options = {.assert_formats = row->asks};
     CLEANUP(json_unrefp) json form      = json_invalid();
