@@ -145,18 +145,23 @@ static Pb__BudgetVerdict reserve(struct stage *stage, unsigned number, const str
 }
 
 /* `number` 0: none has ended. */
+/* Who pays is heard in a UsageReport only: this one has no number. */
 static void settle(struct stage *stage, const char *holder, unsigned number, int64_t tokens)
 {
-    const struct id id          = call_id(number);
-    Pb__CallEnd end             = PB__CALL_END__INIT;
-    Pb__CallEnd *ends[]         = {&end};
-    Pb__SettleBudgets request   = PB__SETTLE_BUDGETS__INIT;
-    Pb__SettledBudgets response = PB__SETTLED_BUDGETS__INIT;
-    request.holder              = holder;
-    request.ends                = ends;
-    request.n_ends              = number > 0 ? 1 : 0;
-    end.call                    = id.text;
-    end.used_tokens             = tokens;
+    static const char *budgets[] = {"k", "n"};
+    const struct id id           = call_id(number);
+    Pb__CallEnd end              = PB__CALL_END__INIT;
+    Pb__CallEnd *ends[]          = {&end};
+    Pb__SettleBudgets request    = PB__SETTLE_BUDGETS__INIT;
+    Pb__SettledBudgets response  = PB__SETTLED_BUDGETS__INIT;
+    request.holder               = holder;
+    request.ends                 = ends;
+    request.n_ends               = number > 0 ? 1 : 0;
+    end.call                     = id.text;
+    end.used_tokens              = tokens;
+    end.namespace_               = "default";
+    end.budgets                  = budgets;
+    end.n_budgets                = ARRAY_LEN(budgets);
     post_one(stage, COMMAND_SETTLE_BUDGETS, &request, &response);
 }
 

@@ -106,7 +106,9 @@ status engine_settle_budgets(struct engine *engine, struct command *command, str
     engine_answer(engine, command);
     ledger_hear(engine->ledger, request->holder, engine->now_us);
     for (size_t i = 0; i < request->n_ends; i++) {
-        ledger_end_call(engine->ledger, request->ends[i], engine->now_us);
+        Pb__CallEnd end = *request->ends[i];
+        end.n_budgets   = 0; /* it may be a repetition: only what was asked is charged */
+        ledger_end_call(engine->ledger, &end, engine->now_us);
     }
     return STATUS_OK;
 }
