@@ -71,10 +71,21 @@ static int64_t read_count(struct scanned_answer *answer)
     return count;
 }
 
-/* Servers name it in two ways. */
-static bool is_thinking(str key)
+/* Null, or not for here. */
+static void read_null(struct scanned_answer *answer)
 {
-    return str_is(key, "reasoning_content") || str_is(key, "reasoning");
+    if (json_scan_peek(answer->scan) != 'n') give_up(answer);
+    json_scan_skip(answer->scan);
+}
+
+/* Servers name it in two ways, and some say both: `reasoning_content`, unless that is empty. */
+static bool read_thinking(struct scanned_answer *answer, str key, struct scanned_choice *choice)
+{
+    bool is_first = str_is(key, "reasoning_content");
+    if (!is_first && !str_is(key, "reasoning")) return false;
+    const struct json_scan_text thinking = read_text(answer);
+    if (choice->thinking.size == 0 || (is_first && thinking.size > 0)) choice->thinking = thinking;
+    return true;
 }
 
 static void read_message(struct scanned_answer *answer, struct scanned_choice *choice)
@@ -86,12 +97,9 @@ static void read_message(struct scanned_answer *answer, struct scanned_choice *c
             choice->text = read_text(answer);
         } else if (str_is(key, "refusal")) {
             choice->refusal = read_text(answer);
-        } else if (is_thinking(key) && choice->thinking.size == 0) {
-            choice->thinking = read_text(answer);
-        } else if (str_is(key, "tool_calls")) { /* null, or not for here */
-            if (json_scan_peek(answer->scan) != 'n') give_up(answer);
-            json_scan_skip(answer->scan);
-        } else {
+        } else if (str_is(key, "tool_calls")) {
+            read_null(answer);
+        } else if (!read_thinking(answer, key, choice)) {
             json_scan_skip(answer->scan);
         }
     }
@@ -204,6 +212,8 @@ static bool read_answer(struct scanned_answer *answer)
             if (answer->created_s > COMPATIBLE_CREATED_S_MAX) give_up(answer);
         } else if (str_is(key, "usage")) {
             read_usage(answer);
+        } else if (str_is(key, "error")) { /* that counts, also beside choices */
+            read_null(answer);
         } else if (str_is(key, "data")) {
             give_up(answer);
         } else {

@@ -137,14 +137,18 @@ static bool is_another(const struct tool_call *begun, json call)
     return id.len > 0 && name.len > 0 && mark_of(id) != begun->mark;
 }
 
+/* That one, or the next after all others. */
 static uint32_t free_part(const struct state *state, uint32_t choice, uint32_t wanted)
 {
+    bool is_taken = false;
+    uint32_t last = 0;
     for (uint32_t i = 0; i < state->tool_count; i++) {
-        if (state->tools[i].choice != choice || state->tools[i].part != wanted) continue;
-        wanted++;
-        i = UINT32_MAX; /* from the beginning */
+        const struct tool_call *begun = &state->tools[i];
+        if (begun->choice != choice) continue;
+        is_taken |= begun->part == wanted;
+        if (begun->part > last) last = begun->part;
     }
-    return wanted;
+    return is_taken ? last + 1 : wanted;
 }
 
 static const struct tool_call *begin_tool(struct decoder *decoder, uint32_t choice, uint32_t index,

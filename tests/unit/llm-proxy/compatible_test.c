@@ -28,6 +28,7 @@ static const struct failing failing[] = {
     {"200 without choices",       200, "{\"choices\":[]}", NULL, NULL, LLM_ERROR_CONNECT, 0},
     {"200 cut off",               200, "{\"choices\":[{\"message\":{\"con", NULL, NULL, LLM_ERROR_CONNECT, 0},
     {"200 with an error inside",  200, "{\"error\":{\"message\":\"busy\"}}", NULL, NULL, LLM_ERROR_SERVER, 0},
+    {"an error beside choices",   200, "{\"error\":{\"message\":\"busy\"},\"choices\":[{\"message\":{\"content\":\"\"}}]}", NULL, NULL, LLM_ERROR_SERVER, 0},
     {"200 with a status inside",  200, "{\"error\":{\"message\":\"slow\",\"code\":429}}", NULL, NULL, LLM_ERROR_RATE_LIMITED, 0},
 };
 /* clang-format on */
@@ -111,6 +112,8 @@ static void a_whole_answer_of_others(void **)
         "{\"type\":\"text\",\"text\":\"b\"}],\"tool_calls\":[{\"function\":{\"name\":\"f\","
         "\"arguments\":{\"x\":1}}},{\"function\":{\"name\":\"f\",\"arguments\":{\"x\":1}}}]}}]}";
     static const char reasoned[] = "{\"choices\":[{\"message\":{\"reasoning\":\"why\"}}]}";
+    static const char twice[]    = "{\"choices\":[{\"message\":{\"reasoning\":\"short\","
+                                   "\"reasoning_content\":\"long\"}}]}";
     struct http_result result    = {
            .code = STATUS_OK, .answer = {.http_status = 200}, .body = str_from(body)};
     struct answer answer;
@@ -126,6 +129,10 @@ static void a_whole_answer_of_others(void **)
     result.body = str_from(reasoned);
     decode(&result, &answer);
     assert_string_equal(answer.choices[0].thinking.ptr, "why");
+    answer_done(&answer);
+    result.body = str_from(twice); /* whichever stands first, as in streams */
+    decode(&result, &answer);
+    assert_string_equal(answer.choices[0].thinking.ptr, "long");
     answer_done(&answer);
 }
 
