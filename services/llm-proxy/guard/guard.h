@@ -38,7 +38,13 @@
 #include "rpc/rpc_client.h"
 #include "worker/tollgate.h"
 
-enum { GUARD_TARGETS_MAX = 2 * CATALOG_PROVIDERS_MAX /* since the start */ };
+enum {
+    GUARD_TARGETS_MAX = 2 * CATALOG_PROVIDERS_MAX, /* since the start */
+    /* Questions about budgets, and as many to runs, that had no answer and are told as calls that
+     * have used nothing, while nobody hears that. What others have set aside comes back by itself,
+     * after their deadlines. */
+    GUARD_LOST_MAX = 1'000,
+};
 
 enum guard_verdict {
     GUARD_GO,

@@ -18,6 +18,7 @@ struct reservation {
     bool is_asking; /* the question is under way */
     bool is_told;   /* so is its end */
     bool is_kept;   /* its end is in the journal */
+    bool is_lost;   /* there was no answer */
     Pb__CallEnd end;
     Pb__ReservedBudgets *granted; /* owned: whom it is charged to; NULL: nobody has said */
     struct reservation *next, *previous;
@@ -49,6 +50,7 @@ static void reservation_drop(struct guard *guard, struct reservation *reservatio
         guard->reservations = reservation->next;
     }
     guard->reservation_count--;
+    guard->lost_count -= reservation->is_lost;
     if (reservation->granted) {
         pb__reserved_budgets__free_unpacked(reservation->granted, NULL);
     }
@@ -188,6 +190,18 @@ static void give_back(struct guard *guard, struct reservation *reservation)
     reservation_drop(guard, reservation);
 }
 
+/* Nobody knows whether it was let go: it was not made. */
+static void lose(struct guard *guard, struct reservation *reservation)
+{
+    if (guard->lost_count == GUARD_LOST_MAX) {
+        reservation_drop(guard, reservation);
+        return;
+    }
+    reservation->is_lost = true;
+    guard->lost_count++;
+    tell(guard);
+}
+
 static void on_reserved(void *context, void *about, const struct rpc_answer *answer)
 {
     struct guard *guard             = context;
@@ -207,10 +221,12 @@ static void on_reserved(void *context, void *about, const struct rpc_answer *ans
     if (fund && !is_held) fund->reservation = NULL;
     if (!is_held) reservation->fund = NULL;
     if (is_held) name_payers(reservation, said);
-    if (said && !is_held) {
+    if (!said) {
+        lose(guard, reservation);
+    } else if (!is_held) {
         reservation_drop(guard, reservation); /* there is nothing to settle */
     } else if (!reservation->fund) {
-        give_back(guard, reservation); /* or nobody knows whether it was let go: it was not made */
+        give_back(guard, reservation);
     }
     if (fund) fund->decided(verdict, &refusal, fund->context);
 }

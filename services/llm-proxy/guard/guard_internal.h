@@ -65,8 +65,10 @@ struct guard {
     struct id_source call_ids;
     struct reservation *reservations; /* owned; what the scheduler may know of */
     size_t reservation_count;
+    uint32_t lost_count; /* of them: there was no answer */
 
     struct run_question *run_questions; /* owned; under way */
+    uint32_t lost_run_count;            /* that had no answer, since a report was counted */
 
     struct usage_journal *journal; /* NULL: none */
     bool is_telling_usage;         /* a report is under way */

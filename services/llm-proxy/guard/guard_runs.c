@@ -86,6 +86,15 @@ static bool is_left(const struct run_question *question, const struct rpc_answer
     }
 }
 
+/* While the scheduler is away clients ask again and again: no journal is to grow by that. */
+static bool is_remembered(struct guard *guard, const Pb__ReservedRun *said)
+{
+    if (said) return true;
+    if (guard->lost_run_count == GUARD_LOST_MAX) return false;
+    guard->lost_run_count++;
+    return true;
+}
+
 static enum guard_verdict verdict_of(const struct rpc_answer *answer,
                                      struct guard_refusal *ret_refusal)
 {
@@ -118,7 +127,7 @@ static void on_asked(void *context, void *about, const struct rpc_answer *answer
     struct guard_run *run         = question->run;
     const Pb__ReservedRun *said   = answer->code == STATUS_OK ? answer->message : NULL;
     struct guard_refusal refusal  = {};
-    if (is_left(question, answer)) {
+    if (is_left(question, answer) && is_remembered(guard, said)) {
         give_back(guard, question, said ? said->run : question->asked.text);
     }
     question_drop(guard, question);

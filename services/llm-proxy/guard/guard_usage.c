@@ -34,6 +34,7 @@ static void on_counted(void *context, void *, const struct rpc_answer *answer)
         tell_before_stop(guard);
         return;
     }
+    guard->lost_run_count = 0;
     usage_journal_counted(guard->journal);
     /* Others may wait from before; what came meanwhile waits for the next second. */
     if (guard->tells_soon || usage_journal_is_left(guard->journal)) guard_tell_usage(guard);

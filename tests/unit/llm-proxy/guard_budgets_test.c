@@ -229,6 +229,52 @@ static void a_run_without_an_answer_hears_that_the_call_is_over(void **)
     guard_world_end(&world);
 }
 
+static void turn_until_told(struct world *world, const unsigned *decided, unsigned count)
+{
+    for (int i = 0; i < TURNS_MAX && *decided < count; i++) loop_turn(world->loop, 1);
+    assert_int_equal(*decided, count);
+}
+
+static void count_funded(enum guard_verdict, const struct guard_refusal *, void *context)
+{
+    ++*(unsigned *)context;
+}
+
+/* The scheduler is away, and clients ask again and again. */
+static void what_nobody_hears_is_bounded(void **)
+{
+    enum { ASKED = GUARD_LOST_MAX + 50 };
+    struct world world;
+    unsigned decided         = 0;
+    Pb__ReserveBudgets asked = PB__RESERVE_BUDGETS__INIT;
+    struct guard_fund *funds = mem_new(ASKED, sizeof *funds);
+    struct guard_run *runs   = mem_new(ASKED, sizeof *runs);
+    guard_world_begin(&world, (struct said){.budgets          = 1,
+                                            .charged          = true,
+                                            .fails_to_reserve = true,
+                                            .fails_to_settle  = UINT_MAX,
+                                            .fails_to_count   = UINT_MAX});
+    asked.namespace_ = "default";
+    for (int i = 0; i < ASKED; i++) {
+        funds[i] = (struct guard_fund){.decided = count_funded, .context = &decided};
+        runs[i]  = (struct guard_run){
+             .name = "01ARZ3NDEKTSV4RRFFQ69G5FAV", .decided = count_funded, .context = &decided};
+        assert_int_equal(guard_reserve(world.guard, &asked, &funds[i]), GUARD_WAIT);
+        assert_int_equal(guard_ask_run(world.guard, &runs[i], &asked, false), GUARD_WAIT);
+    }
+    turn_until_told(&world, &decided, 2 * ASKED);
+    assert_int_equal(guard_unsettled(world.guard), GUARD_LOST_MAX);
+    (void)pthread_mutex_lock(&world.mutex);
+    world.said.fails_to_settle = world.said.fails_to_count = 0;
+    (void)pthread_mutex_unlock(&world.mutex);
+    guard_world_settle(&world);
+    assert_int_equal(guard_unsettled(world.guard), 0);
+    assert_int_equal(guard_world_look(&world).run_ends, GUARD_LOST_MAX);
+    guard_world_end(&world);
+    free(funds);
+    free(runs);
+}
+
 static void before_the_start_nobody_is_asked(void **)
 {
     struct loop *loop       = NULL;
@@ -255,6 +301,7 @@ int main(void)
         cmocka_unit_test(an_answer_that_never_comes_lets_nobody_go),
         cmocka_unit_test(whoever_goes_before_the_answer_pays_nothing),
         cmocka_unit_test(a_run_without_an_answer_hears_that_the_call_is_over),
+        cmocka_unit_test(what_nobody_hears_is_bounded),
         cmocka_unit_test(before_the_start_nobody_is_asked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
