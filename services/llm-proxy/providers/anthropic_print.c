@@ -56,11 +56,12 @@ static void print_messages(struct anthropic_printing *p)
 static void print_system(struct anthropic_printing *p)
 {
     const struct chat_request *request = p->request;
+    bool has_turns                     = chat_has_turns(request);
     bool has_begun                     = false;
     for (uint32_t i = 0; i < request->message_count; i++) {
         const struct chat_message *message = &request->messages[i];
         if (message->role != ROLE_SYSTEM || chat_is_silent(message)) continue;
-        if (!chat_has_turns(request)) {
+        if (!has_turns) {
             chat_lose_message(p->losses, message);
             continue;
         }

@@ -235,11 +235,12 @@ static void print_contents(struct printing *p)
 
 static void print_system(struct printing *p)
 {
+    bool has_turns = chat_has_turns(p->request);
     bool has_begun = false;
     for (uint32_t i = 0; i < p->request->message_count; i++) {
         const struct chat_message *message = &p->request->messages[i];
         if (message->role != ROLE_SYSTEM || chat_is_silent(message)) continue;
-        if (!chat_has_turns(p->request)) {
+        if (!has_turns) {
             chat_lose_message(p->losses, message);
             continue;
         }
