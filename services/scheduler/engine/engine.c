@@ -104,8 +104,9 @@ static status decide_all(struct engine *engine, struct mail *mail, struct error 
         return swept;
     }
     TRY(engine_execute(engine, mail, reterr));
-    TRY(engine_erasures_go_on(engine, reterr)); /* before anything of them moves again */
-    TRY(engine_due(engine, reterr));
+    TRY(engine_erasures_go_on(engine, reterr));
+    /* A timer could be one of a run that is still to be erased. */
+    if (!engine->has_erasures) TRY(engine_due(engine, reterr));
     TRY(engine_purges_go_on(engine, reterr));
     TRY(engine_retention_go_on(engine, reterr));
     TRY(engine_audit_go_on(engine, reterr));

@@ -154,7 +154,8 @@ static struct open_job *best_job(const struct poll *poll)
 status engine_poll_fill(struct engine *engine, const struct poll *poll, size_t size_max,
                         struct leased_jobs *leased, struct error *reterr)
 {
-    struct open_job *job = best_job(poll);
+    /* Any job could be one of a run that is still to be erased again. */
+    struct open_job *job = engine->has_erasures ? NULL : best_job(poll);
     if (job && !leased->jobs) {
         size_t size  = poll->count_max * sizeof(Pb__LeasedJob *);
         leased->jobs = arena_alloc(poll->command->arena, size);

@@ -21,12 +21,14 @@ static void note_kept(str run, const char *why)
     log_write(LOG_ERROR, "erasures.kept", LOG_STR("run", run), LOG_TEXT_OF("error", why));
 }
 
-/* It had not ended when the backup was made. Its end is written with the turn. */
+/* It had not ended when the backup was made, or goes on by a command of this turn. Its end is
+ * written with the turn. */
 static status end_run(struct engine *engine, str run, bool *ret_done, struct error *reterr)
 {
     struct live_run *live = NULL;
+    *ret_done             = false;
     TRY(engine_run(engine, run, NULL, &live, reterr));
-    if (live) {
+    if (live && !run_status_is_final(run_status(live->run))) {
         TRY(engine_terminate(engine, live, str_from("erased"), str_from("erasure"), reterr));
     }
     *ret_done = !live || !run_status_is_final(run_status(live->run));
@@ -44,7 +46,7 @@ static status erase_again(struct engine *engine, str run, bool *ret_done, struct
     switch (outcome->code) {
     case STATUS_OK: return STATUS_OK;
     case STATUS_NOT_FOUND: return engine_shed_letters(engine, run, reterr);
-    case STATUS_UNAVAILABLE: *ret_done = false; return STATUS_OK;
+    case STATUS_UNAVAILABLE:
     case STATUS_FAILED_PRECONDITION: return end_run(engine, run, ret_done, reterr);
     default: note_kept(run, outcome->error.text); return STATUS_OK;
     }
