@@ -138,8 +138,15 @@ static status write_all(struct erasure_list *list, struct error *reterr)
     if (mkdir(list->folder, 0700) != 0 && errno != EEXIST) {
         return fail(reterr, STATUS_UNAVAILABLE, "make %s: %m", list->folder);
     }
-    for (size_t i = 0; i < list->count; i++) TRY(write_part(list, &list->parts[i], reterr));
-    return STATUS_OK;
+    status first = STATUS_OK;
+    for (size_t i = 0; i < list->count; i++) {
+        struct error error = {};
+        status written     = write_part(list, &list->parts[i], &error);
+        if (written == STATUS_OK || first != STATUS_OK) continue;
+        first   = written; /* the others are written nevertheless */
+        *reterr = error;
+    }
+    return first;
 }
 
 void erasure_list_write(struct erasure_list *list)

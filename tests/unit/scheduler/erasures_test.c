@@ -249,6 +249,23 @@ static void a_list_that_cannot_be_written_is_written_later(void **)
     end(&f);
 }
 
+static void one_that_cannot_be_written_does_not_hold_up_others(void **)
+{
+    struct fixture f                         = {};
+    CLEANUP(store_closep) struct store *lost = store_new();
+    begin(&f);
+    struct partition without       = {.store = lost, .index = 7};
+    struct backup_source sources[] = {{.partition = &without}, f.source};
+    f.set = (struct backup_set){.partition_count = 8, .sources = sources, .count = 2};
+    add(lost, 1, ERASURE_OF_VALUES);
+    add(f.store, 0, ERASURE_OF_VALUES);
+    const struct folder in_the_way = folder_sub(&f.folder, "erasures.p7");
+    write_list(&f, 0);
+    expect(&f, "A", 0, false);
+    assert_int_equal(rmdir(in_the_way.path), 0);
+    end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -258,6 +275,7 @@ int main(void)
         cmocka_unit_test(the_file_follows_the_store),
         cmocka_unit_test(damage_is_told_from_a_torn_end),
         cmocka_unit_test(a_list_that_cannot_be_written_is_written_later),
+        cmocka_unit_test(one_that_cannot_be_written_does_not_hold_up_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

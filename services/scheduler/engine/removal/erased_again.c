@@ -81,7 +81,8 @@ status engine_erasures_recover(struct engine *engine, struct error *reterr)
     struct erasure_place place = {.is_due = true};
     struct erasure erasure     = {};
     TRY(erasures_next(engine->txn, &place, &erasure, &engine->has_erasures, reterr));
-    if (engine->has_erasures)
+    if (engine->has_erasures) {
         log_write(LOG_INFO, "erasures.again", LOG_INT("partition", engine->partition->index));
+    }
     return STATUS_OK;
 }
