@@ -112,7 +112,13 @@ static void read_function(struct chat_body *body)
     str key = {};
     json_scan_open(body->scan, '{');
     while (json_scan_member(body->scan, &key)) {
-        bool is_said = str_is(key, "arguments");
+        bool is_said  = str_is(key, "arguments");
+        size_t before = body->scan->printed;
+        if (is_said && json_scan_peek(body->scan) == '{') { /* kept as the text of it */
+            json_scan_skip(body->scan);
+            body->request->stripped_size += body->scan->printed - before;
+            continue;
+        }
         (void)read_text(body, &text);
         if (!is_said) continue;
         body->texts += text.size;
@@ -154,6 +160,7 @@ static void read_message(struct chat_body *body)
 {
     static const char *const roles[] = {"system", "developer", "user", "assistant", "tool"};
     bool is_known                    = false;
+    struct json_scan_text refusal    = {}; /* an assistant's is one more part */
     str key                          = {};
     str role                         = {};
     json_scan_open(body->scan, '{');
@@ -166,10 +173,13 @@ static void read_message(struct chat_body *body)
             read_calls(body);
         } else if (str_is(key, "tool_call_id")) {
             read_id(body);
+        } else if (str_is(key, "refusal")) {
+            (void)read_text(body, &refusal);
         } else {
             json_scan_skip(body->scan);
         }
     }
+    if (str_is(role, "assistant")) body->request->stripped_size += refusal.size;
     for (size_t i = 0; i < ARRAY_LEN(roles); i++) is_known = is_known || str_is(role, roles[i]);
     if (!is_known) give_up(body);
 }

@@ -42,6 +42,15 @@ static const struct body bodies[] = {
      "\"no\",\"type\":\"refusal\"}]},{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{"
      "\"id\":\"c1\",\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"a\\\":1}\"}}]},{\"role\":"
      "\"tool\",\"tool_call_id\":\"c1\",\"content\":\"20\"}]}"},
+    {"a refusal beside content, and arguments that are an object",
+     "{\"model\":\"m\",\"messages\":[{\"role\":\"assistant\",\"content\":\"a\",\"refusal\":"
+     "\"no\\n\"},{\"role\":\"user\",\"refusal\":\"x\",\"content\":\"b\"},{\"role\":\"assistant\","
+     "\"tool_calls\":[{\"id\":\"c1\",\"function\":{\"name\":\"f\",\"arguments\":{ \"a\" : 1.50, "
+     "\"b\":\"\\u00e9\"}}}]}]}",
+     "{\"model\":\"up\",\"messages\":[{\"role\":\"assistant\",\"content\":\"a\",\"refusal\":"
+     "\"no\\n\"},{\"role\":\"user\",\"refusal\":\"x\",\"content\":\"b\"},{\"role\":\"assistant\","
+     "\"tool_calls\":[{\"id\":\"c1\",\"function\":{\"name\":\"f\",\"arguments\":{ \"a\" : 1.50, "
+     "\"b\":\"\\u00e9\"}}}]}]}"},
     {"tools and a format",
      "{\"model\":\"m\",\"messages\":[" USER "],\"tools\":[{\"type\":\"function\",\"function\":{"
      "\"name\":\"f\",\"description\":\"a\\tb \\/\",\"parameters\":{\"maximum\":1.0}}},{\"type\":"
