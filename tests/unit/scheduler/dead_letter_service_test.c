@@ -257,7 +257,6 @@ static void remove_run(struct rig *rig, const char *run, const char *namespace, 
     (void)rig_ask(rig, &asked);
 }
 
-/* Who asks for it is asked for by the id of the run; its letters are all that is left. */
 /* How far its deletion was cannot be read: whether its letters were to stay neither. */
 static void test_letters_stay_if_nobody_knows(void **)
 {
@@ -311,6 +310,7 @@ static void test_many_letters_of_a_run_go_in_pieces(void **)
     rig_done(&rig);
 }
 
+/* Who asks for it is asked for by the id of the run; its letters are all that is left. */
 static void test_letters_go_by_the_id_of_a_run_that_is_gone(void **)
 {
     struct rig rig = {};

@@ -19,10 +19,10 @@ struct found {
     size_t count, count_max;
 };
 
+/* CANCELLED: these are enough, however many there are. */
 static status note(bytes key, const Pb__DeadLetterRecord *row, struct error *reterr, void *context)
 {
-    struct found *found = context;
-    if (found->count == found->count_max) return STATUS_OK;
+    struct found *found         = context;
     struct arena *arena         = found->engine->arena;
     struct found_letter *letter = arena_alloc(arena, sizeof *letter);
     char *copy                  = arena_strdup(arena, (str){key.ptr, key.len});
@@ -33,15 +33,15 @@ static status note(bytes key, const Pb__DeadLetterRecord *row, struct error *ret
                                          .task = text_in(arena, str_from(row->job->job->task)),
                                          .job  = text_in(arena, str_from(row->job->job->id))};
     found->first = letter;
-    found->count++;
-    return STATUS_OK;
+    return ++found->count == found->count_max ? STATUS_CANCELLED : STATUS_OK;
 }
 
 static status find(struct engine *engine, const struct letter_filter *filter, size_t count_max,
                    struct found *ret_found, struct error *reterr)
 {
-    *ret_found = (struct found){.engine = engine, .count_max = count_max};
-    return letters_visit(engine->txn, filter, note, ret_found, reterr);
+    *ret_found     = (struct found){.engine = engine, .count_max = count_max};
+    status visited = letters_visit(engine->txn, filter, note, ret_found, reterr);
+    return visited == STATUS_CANCELLED ? STATUS_OK : visited;
 }
 
 static status drop(struct engine *engine, const struct found_letter *letter, struct error *reterr)
