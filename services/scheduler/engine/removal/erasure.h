@@ -37,7 +37,7 @@ status engine_note_erasure(struct engine *engine, str run, enum erasure_kind kin
  */
 
 /** Does a piece of what was erased after the backup: runs that have not ended in it are terminated
- * first. */
+ * first. Until all is done (`has_erasures`) no job is handed out and no timer fires. */
 status engine_erasures_go_on(struct engine *engine, struct error *reterr);
 status engine_erasures_recover(struct engine *engine, struct error *reterr);
 
