@@ -89,8 +89,9 @@ static enum cli_exit follow(const struct cli *cli, struct api *api, json operati
                           path.ptr);
             return code;
         }
-        if (str_is(member(answer.value, "status", ""), "done"))
+        if (str_is(member(answer.value, "status", ""), "done")) {
             return report(cli, answer.value, is_dry);
+        }
         const struct timespec pause = {.tv_nsec = ASK_AGAIN_MS * 1'000'000L};
         (void)nanosleep(&pause, NULL);
     }

@@ -31,11 +31,10 @@ static void take(const struct llm_event *event, void *context)
     (void)buf_put_str(&seen->log, event->name);
     (void)buf_put_str(&seen->log, event->model);
     (void)buf_printf(&seen->log, "%lld", (long long)event->created_us);
-    const int64_t counters[] = {
-        event->usage.input_tokens,       event->usage.output_tokens,
-        event->usage.cached_tokens,      event->usage.cache_write_tokens,
-        event->usage.reasoning_tokens,   event->usage.input_audio_tokens,
-        event->usage.output_audio_tokens};
+    const int64_t counters[] = {event->usage.input_tokens,       event->usage.output_tokens,
+                                event->usage.cached_tokens,      event->usage.cache_write_tokens,
+                                event->usage.reasoning_tokens,   event->usage.input_audio_tokens,
+                                event->usage.output_audio_tokens};
     for (size_t i = 0; i < ARRAY_LEN(counters); i++) {
         (void)buf_printf(&seen->log, " %lld", (long long)counters[i]);
     }

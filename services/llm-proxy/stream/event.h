@@ -100,10 +100,10 @@ enum llm_timeout {
 
 struct llm_error {
     enum llm_error_class class;
-    enum llm_timeout timeout; /* of LLM_ERROR_TIMEOUT */
-    uint32_t http_status;     /* 0: there was no answer */
+    enum llm_timeout timeout;    /* of LLM_ERROR_TIMEOUT */
+    uint32_t http_status;        /* 0: there was no answer */
     str type, code, param, text; /* the upstream's own words */
-    int64_t retry_after_ms;   /* 0: not said */
+    int64_t retry_after_ms;      /* 0: not said */
 };
 
 /** Views live until the sink returns. */

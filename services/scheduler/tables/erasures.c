@@ -56,9 +56,8 @@ status erasures_find(struct txn *txn, str run, enum erasure_kind kind, uint64_t 
     status got = txn_get(txn, TABLE_META, key_bytes(&key), &value, NULL);
     if (got == STATUS_NOT_FOUND) return STATUS_OK;
     if (got != STATUS_OK) return fail(reterr, got, "erasures cannot be read");
-    if (!key_take_u64(&value, ret_sequence))
-        return fail(reterr, STATUS_DATA_LOSS, "erasures: a row");
-    return STATUS_OK;
+    if (key_take_u64(&value, ret_sequence)) return STATUS_OK;
+    return fail(reterr, STATUS_DATA_LOSS, "erasures: a row");
 }
 
 /* Which row is meant. */

@@ -124,8 +124,9 @@ static status read_vector(struct module_call *call, json settings, struct given_
     TRY(read_text(call->arena, settings, "model", MODEL_MAX, &given->model, reterr));
     if (is_absent(vector)) {
         if (given->model.len == 0) return STATUS_OK;
-        return invalid(reterr, "model", "says what made `vector`, which is missing: what embeds "
-                                        "texts is the connection's `embedding`");
+        return invalid(reterr, "model",
+                       "says what made `vector`, which is missing: what embeds "
+                       "texts is the connection's `embedding`");
     }
     if (json_is(vector, JSON_TEXT)) {
         return read_packed_vector(call, json_str(vector), given, reterr);

@@ -108,12 +108,10 @@ static void openai_clients_get_their_shape(void **)
 {
     static const struct {
         const char *code, *type;
-    } types[] = {{"unauthenticated", "authentication_error"},
-                 {"budget_exceeded", "budget_exceeded"},
-                 {"forbidden", "permission_error"},
-                 {"rate_limited", "rate_limit_error"},
-                 {"invalid_json", "invalid_request_error"},
-                 {"unavailable", "server_error"}};
+    } types[] = {
+        {"unauthenticated", "authentication_error"}, {"budget_exceeded", "budget_exceeded"},
+        {"forbidden", "permission_error"},           {"rate_limited", "rate_limit_error"},
+        {"invalid_json", "invalid_request_error"},   {"unavailable", "server_error"}};
     for (size_t i = 0; i < ARRAY_LEN(types); i++) {
         const struct problem problem = {.kind = problem_kind_of(str_from(types[i].code), STATUS_OK),
                                         .detail     = str_from("because"),
