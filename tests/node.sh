@@ -75,12 +75,13 @@ node_again() { # node_again LOG BIN_DIR FAILURES FILE...
   unsteady "$3" "$failed_again" "${files[@]##*/}"
 }
 
+# Three files at a time: on two CPUs two leave half of the time unused, since they wait for timers, disks and each other.
 node_tests() { # node_tests FOLDER BIN_DIR FILE...
   local name=$1 bin=$2 node log=build/$1.log wrong failed_again
   shift 2
   mkdir -p "build/$name"
   node=$(node_for "$name") || { broke "$name"; return; }
-  node_run "$log" "$bin" "${CONCURRENCY:-2}" "$@"
+  node_run "$log" "$bin" "${CONCURRENCY:-3}" "$@"
   grep -E '# seed|# SKIP' "$log" | sed 's/^# .#/#/' | head -n 80
   if [ "$(tap_count "$log" tests)" -eq 0 ]; then broke "$name"; return; fi
   wrong=$(($(tap_count "$log" fail) + $(tap_count "$log" cancelled))) failed_again=$wrong
